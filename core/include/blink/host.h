@@ -1,0 +1,69 @@
+/*
+ * What core offers every plugin: a structure of functions handed to create(). Services with a
+ * name and revision are had by get_iface; a plugin that is tested alone gets a fake host.
+ */
+#ifndef BLINK_HOST_H
+#define BLINK_HOST_H
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Levels of log(). ERROR and WARN are always shown, INFO with -v, DEBUG with -vv or --log. */
+enum {
+    BLINK_LOG_ERROR,
+    BLINK_LOG_WARN,
+    BLINK_LOG_INFO,
+    BLINK_LOG_DEBUG,
+    BLINK_LOG_STRACE, /* lines of the system-call trace; shown wherever -s sends them */
+};
+
+struct blink_host {
+    uint32_t struct_size;
+    uint32_t abi_major;            /* of the host */
+    uint32_t abi_minor;            /* of the host */
+    uint32_t page_size;            /* of the host machine, bytes */
+    struct blink_machine *machine; /* the machine the instance belongs to */
+    /* One line of text, without newline; core adds "blink: " and the newline. [any] */
+    void (*log)(struct blink_machine *machine, int32_t level, const char *text);
+    /* Non-zero if lines of this level go anywhere: skip costly formatting. [any] */
+    int32_t (*log_enabled)(struct blink_machine *machine, int32_t level);
+    /*
+     * The service `id` ("blink.mem/1", see BLINK_IFACE_* in the service's header), or NULL. The
+     * result is a structure that begins with its struct_size and lives as long as the machine.
+     * [any]
+     */
+    const void *(*get_iface)(struct blink_machine *machine, const char *id);
+    /*
+     * The value of a command-line option by its long name ("strace", "root", "no-jit"), "" for a
+     * switch that is on, NULL when not given. Lives as long as the machine. [any]
+     */
+    const char *(*option)(struct blink_machine *machine, const char *name);
+};
+
+/* host->log with a format, at most 1023 bytes. [any] */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+static inline void
+blink_log(const struct blink_host *host, int32_t level, const char *format, ...) {
+    char text[1024];
+    va_list ap;
+    if (!host->log_enabled(host->machine, level))
+        return;
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    host->log(host->machine, level, text);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * Kind "jit": decoded blocks to host code. Unstable by design: generated code embeds offsets of
+ * struct blink_cpu, so a back end is refused unless cpu_size and cpu_layout match exactly.
+ */
+#ifndef BLINK_JIT_H
+#define BLINK_JIT_H
+
+#include "cpu.h"
+#include "insn.h"
+#include "plugin.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BLINK_IFACE_JIT_HOST "blink.jit-host/1"
+
+/* A block to translate. */
+struct blink_jit_block {
+    uint32_t struct_size;
+    uint32_t count;                 /* instructions */
+    const struct blink_insn *insns; /* bound: handler may be called for what the JIT hands back */
+    uint64_t rip;                   /* of the first instruction */
+    uint64_t cs_base;               /* linear address = cs_base + rip */
+    uint64_t end_rip;               /* of the byte after the last instruction */
+    uint32_t mode;                  /* BLINK_MODE_* */
+    uint32_t flags;                 /* 0 */
+};
+
+/* Code for one block. Filled by translate. */
+struct blink_jit_code {
+    uint32_t struct_size;
+    uint32_t exits;    /* exits that link() may patch: 0 taken or only, 1 fall-through */
+    void *entry;       /* host address to enter */
+    size_t size;       /* bytes of host code */
+    void *jit_private; /* the back end's */
+};
+
+/* What core lends a back end. */
+struct blink_jit_host_iface {
+    uint32_t struct_size;
+    uint32_t reserved;
+    /*
+     * Memory for code: `size` bytes within the arena, writable at *rw and executable at *rx (two
+     * views of the same bytes). -ENOSPC when the arena is full: core flushes and tries again.
+     * [vcpu, under the translation lock]
+     */
+    int (*code_alloc)(struct blink_machine *machine, size_t size, void **rw, void **rx);
+    /* Make the code written so far visible to instruction fetch of all threads. */
+    void (*code_commit)(struct blink_machine *machine, void *rx, size_t size);
+    /*
+     * Run one instruction in the interpreter: all guest state in cpu, rip at insn. Returns 0, or
+     * BLINK_EXIT_* when the instruction ended the run. [vcpu]
+     */
+    uint32_t (*interpret)(struct blink_cpu *cpu, const struct blink_insn *insn);
+    /* Host code for the block at the CPU's (rip, mode), or NULL: for indirect branches. [vcpu] */
+    void *(*lookup)(struct blink_cpu *cpu);
+};
+
+struct blink_jit_ops {
+    struct blink_plugin_ops plugin;
+    uint32_t cpu_size;   /* sizeof(struct blink_cpu) the back end was built with */
+    uint32_t cpu_layout; /* BLINK_CPU_LAYOUT likewise */
+    /*
+     * Translate a block. 0 with `code` filled; -ENOTSUP: interpret this block; -ENOSPC: the arena
+     * is full. [vcpu, under the translation lock]
+     */
+    int (*translate)(struct blink_plugin *self, const struct blink_jit_block *block,
+                     struct blink_jit_code *code);
+    /* Let exit number `exit` of `from` jump straight to `to`. [vcpu, under the lock] */
+    void (*link)(struct blink_plugin *self, struct blink_jit_code *from, uint32_t exit,
+                 const struct blink_jit_code *to);
+    /* Let it return to core again, also while other threads run it. [vcpu, under the lock] */
+    void (*unlink)(struct blink_plugin *self, struct blink_jit_code *from, uint32_t exit);
+    /* Run: returns BLINK_EXIT_* with all guest state in cpu and rip at the next instruction.
+     * *from and *exit name the linkable exit left through (NULL if none). [vcpu] */
+    uint32_t (*enter)(struct blink_plugin *self, struct blink_cpu *cpu,
+                      const struct blink_jit_code *code, struct blink_jit_code **from,
+                      uint32_t *exit);
+    /* A host fault at `pc` of generated code: put precise guest state into cpu. `context` is the
+     * host's ucontext_t. 0, or -ENOENT if pc is not of this back end. [signal] */
+    int (*recover)(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc);
+    /* Forget all code. [safepoint] */
+    void (*flush)(struct blink_plugin *self);
+    /* A code object is dropped: free its private part. [vcpu, under the lock] */
+    void (*drop)(struct blink_plugin *self, struct blink_jit_code *code);
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
