@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "interp/interp.h"
+#include "interp/slow.h"
 
 #ifndef INTERP_PAGED
   #error "compile families with INTERP_PAGED=0 or 1"
@@ -128,9 +129,6 @@ static inline void put_sized(struct blink_cpu *cpu, uint32_t n, uint32_t size, u
 
 /* ---- effective addresses ---- */
 
-/* Addressing of 16 and 32 bits, with segment limits outside 64-bit mode; may raise. */
-uint64_t interp_ea_legacy(struct blink_cpu *cpu, const struct blink_insn *i);
-
 /* Offset alone, as LEA computes it. */
 static inline uint64_t ea_offset(const struct blink_cpu *cpu, const struct blink_insn *i) {
     uint64_t a = cpu->gpr[i->base] + (cpu->gpr[i->index] << i->scale) + (uint64_t)i->disp;
@@ -156,13 +154,6 @@ static inline uint64_t ea_simple(const struct blink_cpu *cpu, const struct blink
 }
 
 /* ---- memory ---- */
-
-/* TLB misses, page crossings, and everything else that is not the fast path; they raise. `rmw`
- * asks for write permission of a load. Sizes 1-64. */
-void interp_load_slow(struct blink_cpu *cpu, uint64_t a, void *out, uint32_t size, uint32_t rmw);
-void interp_store_slow(struct blink_cpu *cpu, uint64_t a, const void *in, uint32_t size);
-/* Host address for an atomic access of `size` bytes, or NULL if it crosses a page. Raises. */
-void *interp_atomic_slow(struct blink_cpu *cpu, uint64_t a, uint32_t size);
 
 static inline void load_bytes(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t a,
                               void *out, uint32_t size) {

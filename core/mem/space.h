@@ -33,6 +33,10 @@ struct mem_options {
     struct mem_hooks hooks;
 };
 
+/* Vector of mem_fault for a store that hit translated code: the code is dropped, the loop runs the
+ * instruction again, alone. */
+#define MEM_VECTOR_SMC 0xffffu
+
 /* A fault the guest gets. */
 struct mem_fault {
     uint32_t vector;  /* BLINK_EXC_PF, BLINK_EXC_GP (non-canonical), BLINK_EXC_BUS */

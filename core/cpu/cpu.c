@@ -1,0 +1,190 @@
+/*
+ * Reset, mode and model-specific registers of a CPU. Called by the vCPU's own thread or before it
+ * exists.
+ */
+#include "cpu/cpu.h"
+
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+/* Descriptor attributes as blink_seg.attr holds them. */
+#define ATTR_DATA 0x0093 /* present, data, writable, accessed */
+#define ATTR_CODE 0x009b /* present, code, readable, accessed */
+#define ATTR_DPL3 0x0060
+#define ATTR_LONG 0x2000
+#define ATTR_BIG  0x4000
+#define ATTR_GRAN 0x8000
+
+void cpu_set_segment(struct blink_cpu *cpu, uint32_t seg, uint16_t selector, uint64_t base,
+                     uint32_t limit, uint16_t attr) {
+    struct blink_seg *s = &cpu->seg[seg];
+    s->selector = selector;
+    s->base = base;
+    s->limit = limit;
+    s->attr = attr;
+}
+
+void cpu_update_mode(struct blink_cpu *cpu) {
+    uint16_t cs = cpu->seg[BLINK_SEG_CS].attr;
+    uint32_t mode = cpu->mode & BLINK_MODE_PAGED;
+    bool vm = cpu->flags & BLINK_VM;
+    if (!(cpu->cr0 & CR0_PE)) {
+        cpu->cpl = 0;
+    } else if (vm) {
+        mode |= BLINK_MODE_VM86;
+        cpu->cpl = 3;
+    } else {
+        mode |= BLINK_MODE_PROT;
+        if ((cpu->efer & EFER_LMA) && (cs & ATTR_LONG))
+            mode |= BLINK_MODE_BITS64;
+        else if (cs & ATTR_BIG)
+            mode |= BLINK_MODE_BITS32;
+    }
+    if (cpu->seg[BLINK_SEG_SS].attr & ATTR_BIG)
+        mode |= BLINK_MODE_SS32;
+    if (cpu->cpl == 3)
+        mode |= BLINK_MODE_CPL3;
+    cpu->mode = mode;
+}
+
+static void reset_common(struct blink_cpu *cpu) {
+    memset(cpu->gpr, 0, sizeof cpu->gpr);
+    memset(cpu->seg, 0, sizeof cpu->seg);
+    memset(cpu->ymm, 0, sizeof cpu->ymm);
+    memset(cpu->fpr, 0, sizeof cpu->fpr);
+    memset(cpu->dr, 0, sizeof cpu->dr);
+    blink_cpu_set_flags(cpu, 2);
+    cpu->struct_size = sizeof *cpu;
+    cpu->fcw = 0x37f;
+    cpu->fsw = 0;
+    cpu->ftop = 0;
+    cpu->fvalid = 0;
+    cpu->mxcsr = 0x1f80;
+    cpu->xcr0 = 1;
+    cpu->dr[6] = 0xffff0ff0;
+    cpu->dr[7] = 0x400;
+    cpu->pat = UINT64_C(0x0007040600070406);
+    cpu->apic_base = UINT64_C(0xfee00900);
+    cpu->misc_enable = 1;
+    cpu->a20_mask = UINT32_MAX;
+    cpu->efer = cpu->cr2 = cpu->cr3 = cpu->cr4 = cpu->cr8 = 0;
+    cpu->star = cpu->lstar = cpu->cstar = cpu->sfmask = cpu->kernel_gs_base = 0;
+    cpu->sysenter_cs = cpu->sysenter_esp = cpu->sysenter_eip = 0;
+    cpu->tsc_aux = cpu->id;
+    cpu->shadow = 0;
+    memset(&cpu->ldtr, 0, sizeof cpu->ldtr);
+    memset(&cpu->tr, 0, sizeof cpu->tr);
+    memset(&cpu->gdtr, 0, sizeof cpu->gdtr);
+    memset(&cpu->idtr, 0, sizeof cpu->idtr);
+    cpu->seg[BLINK_SEG_NONE].limit = UINT32_MAX;
+    cpu->seg[BLINK_SEG_NONE].attr = ATTR_DATA | ATTR_BIG | ATTR_GRAN;
+}
+
+void cpu_reset(struct blink_cpu *cpu) {
+    reset_common(cpu);
+    cpu->cr0 = CR0_ET | CR0_CD | UINT64_C(0x20000000);
+    cpu->fcw = 0x40;
+    for (uint32_t s = 0; s <= BLINK_SEG_GS; s++)
+        cpu_set_segment(cpu, s, 0, 0, 0xffff, ATTR_DATA);
+    cpu_set_segment(cpu, BLINK_SEG_CS, 0xf000, 0xffff0000, 0xffff, ATTR_CODE);
+    cpu->gdtr.limit = cpu->idtr.limit = 0xffff;
+    cpu->gpr[BLINK_RDX] = 0x600;
+    cpu->rip = 0xfff0;
+    cpu->cpl = 0;
+    cpu_update_mode(cpu);
+}
+
+void cpu_reset_user64(struct blink_cpu *cpu) {
+    uint16_t flat = ATTR_BIG | ATTR_GRAN | ATTR_DPL3;
+    reset_common(cpu);
+    cpu->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
+    cpu->cr4 =
+        CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE | CR4_UMIP;
+    cpu->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+    cpu->xcr0 = 3;
+    blink_cpu_set_flags(cpu, 2 | BLINK_IF);
+    cpu_set_segment(cpu, BLINK_SEG_CS, 0x33, 0, UINT32_MAX,
+                    ATTR_CODE | ATTR_DPL3 | ATTR_LONG | ATTR_GRAN);
+    cpu_set_segment(cpu, BLINK_SEG_SS, 0x2b, 0, UINT32_MAX, ATTR_DATA | flat);
+    cpu->cpl = 3;
+    cpu_update_mode(cpu);
+}
+
+uint64_t cpu_tsc(const struct blink_cpu *cpu) {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc() + cpu->tsc_offset;
+#else
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec + cpu->tsc_offset;
+#endif
+}
+
+bool cpu_random(uint64_t *out) {
+    return getrandom(out, sizeof *out, 0) == sizeof *out;
+}
+
+/* AMD64 manual volume 2, appendix A. */
+static uint64_t *msr_field(struct blink_cpu *cpu, uint32_t msr) {
+    switch (msr) {
+    case 0x1b: return &cpu->apic_base;
+    case 0x174: return &cpu->sysenter_cs;
+    case 0x175: return &cpu->sysenter_esp;
+    case 0x176: return &cpu->sysenter_eip;
+    case 0x1a0: return &cpu->misc_enable;
+    case 0x277: return &cpu->pat;
+    case 0xc0000080: return &cpu->efer;
+    case 0xc0000081: return &cpu->star;
+    case 0xc0000082: return &cpu->lstar;
+    case 0xc0000083: return &cpu->cstar;
+    case 0xc0000084: return &cpu->sfmask;
+    case 0xc0000100: return &cpu->seg[BLINK_SEG_FS].base;
+    case 0xc0000101: return &cpu->seg[BLINK_SEG_GS].base;
+    case 0xc0000102: return &cpu->kernel_gs_base;
+    default: return NULL;
+    }
+}
+
+bool cpu_read_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t *out) {
+    uint64_t *field = msr_field(cpu, msr);
+    if (msr == 0x10)
+        *out = cpu_tsc(cpu);
+    else if (msr == 0xc0000103)
+        *out = cpu->tsc_aux;
+    else if (field)
+        *out = *field;
+    else
+        return false;
+    return true;
+}
+
+static bool wants_canonical(uint32_t msr) {
+    return msr == 0xc0000082 || msr == 0xc0000083 || (msr >= 0xc0000100 && msr <= 0xc0000102) ||
+           msr == 0x175 || msr == 0x176;
+}
+
+bool cpu_write_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t value) {
+    uint64_t *field = msr_field(cpu, msr);
+    if (msr == 0x10) {
+        cpu->tsc_offset += value - cpu_tsc(cpu);
+        return true;
+    }
+    if (msr == 0xc0000103) {
+        cpu->tsc_aux = (uint32_t)value;
+        return value >> 32 == 0;
+    }
+    if (!field || (wants_canonical(msr) && !cpu_canonical(value)))
+        return false;
+    if (msr == 0xc0000080) {
+        const uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+        if (value & ~known)
+            return false;
+        /* LME cannot change while paging is on; LMA is the processor's. */
+        if ((cpu->cr0 & CR0_PG) && ((value ^ cpu->efer) & EFER_LME))
+            return false;
+        value = (value & ~EFER_LMA) | (cpu->efer & EFER_LMA);
+    }
+    *field = value;
+    return true;
+}

@@ -1,0 +1,98 @@
+/*
+ * CPUID: tells exactly what the interpreter implements. Leaves and bits as the AMD64 manual
+ * volume 3, appendix E.
+ */
+#include <string.h>
+
+#include "cpu/cpu.h"
+
+/* Leaf 1 ECX, EDX; leaf 7 EBX, ECX; leaf 80000001h ECX, EDX: bit numbers of what is there. */
+#define BIT(n) (UINT32_C(1) << (n))
+
+static const uint32_t leaf1_ecx = BIT(0) /* SSE3 */ | BIT(9) /* SSSE3 */ | BIT(13) /* CX16 */ |
+                                  BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ |
+                                  BIT(22) /* MOVBE */ | BIT(23) /* POPCNT */ | BIT(26) /* XSAVE */ |
+                                  BIT(30) /* RDRAND */ | BIT(31) /* hypervisor */;
+static const uint32_t leaf1_edx =
+    BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ | BIT(3) /* PSE */ | BIT(4) /* TSC */ |
+    BIT(5) /* MSR */ | BIT(6) /* PAE */ | BIT(8) /* CX8 */ | BIT(9) /* APIC */ | BIT(11) /* SEP */ |
+    BIT(13) /* PGE */ | BIT(15) /* CMOV */ | BIT(16) /* PAT */ | BIT(19) /* CLFSH */ |
+    BIT(23) /* MMX */ | BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */;
+static const uint32_t leaf7_ebx = BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(8) /* BMI2 */ |
+                                  BIT(18) /* RDSEED */ | BIT(19) /* ADX */ |
+                                  BIT(23) /* CLFLUSHOPT */ | BIT(24) /* CLWB */;
+static const uint32_t leaf7_ecx = BIT(22) /* RDPID */;
+static const uint32_t ext1_ecx = BIT(0) /* LAHF */ | BIT(5) /* LZCNT */ | BIT(8) /* PREFETCHW */;
+static const uint32_t ext1_edx =
+    BIT(11) /* SYSCALL */ | BIT(20) /* NX */ | BIT(27) /* RDTSCP */ | BIT(29) /* LM */;
+
+static const char brand[48] = "blink virtual x86-64 processor";
+
+static void vendor(uint32_t out[4]) {
+    memcpy(&out[1], "Genu", 4);
+    memcpy(&out[3], "ineB", 4);
+    memcpy(&out[2], "link", 4);
+}
+
+/* Leaf 0Dh: XSAVE state components. Only x87 and SSE. */
+static void xsave_leaf(const struct blink_cpu *cpu, uint32_t subleaf, uint32_t out[4]) {
+    (void)cpu;
+    if (subleaf == 0) {
+        out[0] = 3;
+        out[1] = out[2] = 512 + 64;
+    } else if (subleaf == 1) {
+        out[0] = BIT(0) /* XSAVEOPT */ | BIT(1) /* XSAVEC */ | BIT(2) /* XGETBV ECX=1 */;
+        out[1] = 512 + 64;
+    }
+}
+
+static void basic_leaf(const struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf,
+                       uint32_t out[4]) {
+    switch (leaf) {
+    case 0:
+        out[0] = 0xd;
+        vendor(out);
+        break;
+    case 1:
+        out[0] = 0x000806c1; /* family 6: what programs take for a plain x86-64-v2 processor */
+        out[1] = cpu->id << 24 | 1u << 16 | 8u << 8;
+        out[2] = leaf1_ecx | (cpu->cr4 & CR4_OSXSAVE ? BIT(27) : 0);
+        out[3] = leaf1_edx;
+        break;
+    case 7:
+        if (subleaf == 0) {
+            out[1] = leaf7_ebx;
+            out[2] = leaf7_ecx;
+        }
+        break;
+    case 0xd: xsave_leaf(cpu, subleaf, out); break;
+    default: break;
+    }
+}
+
+void cpu_cpuid(const struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    memset(out, 0, 4 * sizeof out[0]);
+    if (leaf <= 0xd) {
+        basic_leaf(cpu, leaf, subleaf, out);
+        return;
+    }
+    switch (leaf) {
+    case 0x40000000:
+        out[0] = 0x40000000;
+        vendor(out);
+        break;
+    case 0x80000000:
+        out[0] = 0x80000008;
+        vendor(out);
+        break;
+    case 0x80000001:
+        out[2] = ext1_ecx;
+        out[3] = ext1_edx;
+        break;
+    case 0x80000002:
+    case 0x80000003:
+    case 0x80000004: memcpy(out, brand + (leaf - 0x80000002) * 16, 16); break;
+    case 0x80000008: out[0] = 48u << 8 | 40u; break;
+    default: break;
+    }
+}

@@ -1,0 +1,54 @@
+/*
+ * From block to block: the two ways out of one, for branch handlers.
+ */
+#ifndef CORE_INTERP_CHAIN_H
+#define CORE_INTERP_CHAIN_H
+
+#include "interp/handler.h"
+
+/* The block that the record `end` closes. */
+static inline struct block *interp_block_of(const struct blink_insn *end) {
+    return (struct block *)(uintptr_t)end->imm;
+}
+
+/* Leave to the loop, which finds the block at `target` and links it to `from`. */
+static inline const struct blink_insn *chain_miss(struct blink_cpu *cpu, struct block *from,
+                                                  uint32_t exit, uint64_t target) {
+    struct interp_context *c = context_of(cpu);
+    c->link_from = from;
+    c->link_exit = exit;
+    cpu->rip = target;
+    cpu->exit_reason = BLINK_EXIT_BLOCK;
+    return NULL;
+}
+
+/* Direct: through link `exit` of the block closed by `end`. */
+#define CHAIN(end, exit, target)                                                                   \
+  do {                                                                                             \
+    struct block *from_ = interp_block_of(end);                                                    \
+    struct block *to_ = __atomic_load_n(&from_->link[exit], __ATOMIC_RELAXED);                     \
+    cpu->icount += from_->count;                                                                   \
+    if (likely(to_ != NULL) && likely(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) == 0))    \
+      GOTO(to_->insns);                                                                            \
+    return chain_miss(cpu, from_, (exit), (target));                                               \
+  } while (0)
+
+/* Indirect: through the jump cache. Same mode, as no near branch changes it. */
+#define JUMP(end, target)                                                                          \
+  do {                                                                                             \
+    struct block *from_ = interp_block_of(end);                                                    \
+    uint64_t target_ = (target);                                                                   \
+    struct block *to_ = cpu->jumps->slot[interp_jump_slot(target_)];                               \
+    cpu->icount += from_->count;                                                                   \
+    if (likely(to_->rip == target_) && likely(to_->mode == from_->mode) &&                         \
+        likely(to_->cs_base == from_->cs_base) &&                                                  \
+        likely(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) == 0))                           \
+      GOTO(to_->insns);                                                                            \
+    return chain_miss(cpu, NULL, 0, target_);                                                      \
+  } while (0)
+
+interp_binder INTERP_FN(bind_far);
+interp_handler *INTERP_FN(bind_end)(void);
+interp_handler *INTERP_FN(bind_undefined)(const struct blink_insn *i);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * Loading segment registers: real mode, descriptor tables, and the fixed descriptors that a user
+ * program without a descriptor table of its own sees.
+ */
+#ifndef CORE_INTERP_SEGMENT_H
+#define CORE_INTERP_SEGMENT_H
+
+#include "interp/handler.h"
+
+/* Load ES, SS, DS, FS or GS with a selector. Raises #GP, #SS or #NP. The instruction's own memory
+ * operand has been read. AMD64 manual volume 2, 4.5. */
+void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t seg,
+                             uint16_t selector);
+
+/* The descriptor of a code segment to go to, checked for a far transfer at the same privilege;
+ * commit with set_code_segment. Gates and changes of privilege raise #GP. */
+struct blink_seg INTERP_FN(code_segment)(struct blink_cpu *cpu, const struct blink_insn *i,
+                                         uint16_t selector);
+
+/* Read the 8-byte descriptor of a selector; false if beyond the table. */
+bool INTERP_FN(read_descriptor)(struct blink_cpu *cpu, const struct blink_insn *i,
+                                uint16_t selector, uint64_t *out);
+
+/* Unpack a descriptor into base, limit and attributes. */
+struct blink_seg INTERP_FN(unpack_descriptor)(uint16_t selector, uint64_t d);
+
+#endif

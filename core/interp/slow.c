@@ -1,0 +1,93 @@
+/*
+ * The rare paths of the interpreter, shared by both memory strategies: 16- and 32-bit addressing,
+ * TLB misses, accesses that cross a page.
+ */
+#include <string.h>
+
+#include "interp/interp.h"
+#include "interp/slow.h"
+#include "mem/space.h"
+
+static void segment_check(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t offset,
+                          uint32_t size) {
+    const struct blink_seg *g = &cpu->seg[i->seg];
+    bool down = (g->attr & 0x0c) == 0x04 && (g->attr & 0x10);
+    uint64_t top = g->attr & 0x4000 ? UINT32_MAX : 0xffff;
+    uint64_t last = offset + (size ? size - 1 : 0);
+    bool bad = down ? offset <= g->limit || last > top : last > g->limit;
+    /* Protected mode: a null selector cannot be used (its descriptor is not present). */
+    if ((cpu->mode & BLINK_MODE_PROT) && !(g->attr & 0x80))
+        bad = true;
+    if (bad) {
+        cpu->insn = i;
+        interp_raise(cpu, i->seg == BLINK_SEG_SS ? BLINK_EXC_SS : BLINK_EXC_GP, 0);
+    }
+}
+
+uint64_t interp_ea_legacy(struct blink_cpu *cpu, const struct blink_insn *i) {
+    uint64_t a = cpu->gpr[i->base] + (cpu->gpr[i->index] << i->scale) + (uint64_t)i->disp;
+    if (i->addrsize != 8)
+        a = i->addrsize == 4 ? (uint32_t)a : (uint16_t)a;
+    if ((cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64)
+        return a + cpu->seg[i->seg].base;
+    uint32_t size = 0;
+    for (uint32_t k = 0; k < 4; k++)
+        if (i->opnd[k].kind == BLINK_OPND_MEM)
+            size = i->opnd[k].size;
+    segment_check(cpu, i, a, size);
+    return (uint32_t)(a + cpu->seg[i->seg].base);
+}
+
+void interp_fault_from(struct blink_cpu *cpu, const struct mem_fault *fault) {
+    struct interp_context *c = cpu->exec_private;
+    if (fault->vector == MEM_VECTOR_SMC)
+        interp_raise_smc(cpu);
+    c->page_faults++;
+    if (fault->vector == BLINK_EXC_PF)
+        interp_raise_page(cpu, fault->address, fault->error);
+    cpu->cr2 = fault->vector == BLINK_EXC_BUS ? fault->address : cpu->cr2;
+    interp_raise(cpu, fault->vector, fault->error);
+}
+
+static void *translate(struct blink_cpu *cpu, uint64_t a, uint32_t access) {
+    struct interp_context *c = cpu->exec_private;
+    struct mem_fault fault;
+    c->tlb_misses++;
+    void *p = mem_translate(cpu, a, access, &fault);
+    if (!p)
+        interp_fault_from(cpu, &fault);
+    return p;
+}
+
+/* How many of the `size` bytes at `a` lie in its page. */
+static uint32_t in_page(uint64_t a, uint32_t size) {
+    uint32_t room = BLINK_PAGE_SIZE - (uint32_t)(a & (BLINK_PAGE_SIZE - 1));
+    return room < size ? room : size;
+}
+
+void interp_load_slow(struct blink_cpu *cpu, uint64_t a, void *out, uint32_t size, uint32_t rmw) {
+    uint32_t access = rmw ? BLINK_PROT_WRITE : BLINK_PROT_READ, first = in_page(a, size);
+    const void *p = translate(cpu, a, access);
+    memcpy(out, p, first);
+    if (first < size)
+        memcpy((uint8_t *)out + first, translate(cpu, a + first, access), size - first);
+}
+
+void interp_store_slow(struct blink_cpu *cpu, uint64_t a, const void *in, uint32_t size) {
+    uint32_t first = in_page(a, size);
+    void *p = translate(cpu, a, BLINK_PROT_WRITE);
+    /* Both pages before the first byte. */
+    void *q = first < size ? translate(cpu, a + first, BLINK_PROT_WRITE) : NULL;
+    memcpy(p, in, first);
+    if (q)
+        memcpy(q, (const uint8_t *)in + first, size - first);
+}
+
+void *interp_atomic_slow(struct blink_cpu *cpu, uint64_t a, uint32_t size) {
+    void *p = translate(cpu, a, BLINK_PROT_WRITE);
+    if (in_page(a, size) < size) {
+        translate(cpu, a + in_page(a, size), BLINK_PROT_WRITE);
+        return NULL;
+    }
+    return p;
+}

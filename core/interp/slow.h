@@ -1,0 +1,26 @@
+/*
+ * The rare paths: legacy addressing, TLB misses, memory faults to exceptions.
+ */
+#ifndef CORE_INTERP_SLOW_H
+#define CORE_INTERP_SLOW_H
+
+#include <blink/cpu.h>
+#include <blink/insn.h>
+
+struct mem_fault;
+
+/* Linear address with addressing of 16 or 32 bits, with segment limits outside 64-bit mode; may
+ * raise. */
+uint64_t interp_ea_legacy(struct blink_cpu *cpu, const struct blink_insn *i);
+
+/* TLB misses, page crossings, and everything else that is not the fast path; they raise. `rmw`
+ * asks for write permission of a load. Sizes 1-64; cpu->insn is set. */
+void interp_load_slow(struct blink_cpu *cpu, uint64_t a, void *out, uint32_t size, uint32_t rmw);
+void interp_store_slow(struct blink_cpu *cpu, uint64_t a, const void *in, uint32_t size);
+/* Host address for an atomic access of `size` bytes, or NULL if it crosses a page. */
+void *interp_atomic_slow(struct blink_cpu *cpu, uint64_t a, uint32_t size);
+
+/* Raise what the memory says; the instruction under execution is cpu->insn. */
+_Noreturn void interp_fault_from(struct blink_cpu *cpu, const struct mem_fault *fault);
+
+#endif
