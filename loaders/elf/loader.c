@@ -1,0 +1,228 @@
+/*
+ * loader-elf: x86-64 ELF programs, static, static-PIE or with an interpreter, into guest memory.
+ * The initial stack is the guest ABI's, built from the struct blink_program filled here. An
+ * instance holds nothing but its host. Main thread; probe from any.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "elf.h"
+
+struct blink_plugin {
+    const struct blink_host *host;
+    const struct blink_mem_iface *api;
+};
+
+static int create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
+    if (args[0]) {
+        blink_log(host, BLINK_LOG_ERROR, "loader elf takes no arguments, not \"%s\"", args);
+        return -EINVAL;
+    }
+    struct blink_plugin *self = calloc(1, sizeof *self);
+    if (!self)
+        return -ENOMEM;
+    self->host = host;
+    self->api = host->get_iface(host->machine, BLINK_IFACE_MEM);
+    if (!self->api) {
+        free(self);
+        blink_log(host, BLINK_LOG_ERROR, "loader elf needs the service %s", BLINK_IFACE_MEM);
+        return -ENOTSUP;
+    }
+    *out = self;
+    return 0;
+}
+
+static void destroy(struct blink_plugin *self) {
+    free(self);
+}
+
+static int32_t probe(struct blink_plugin *self, const struct blink_image *image) {
+    (void)self;
+    Elf64_Ehdr h;
+    size_t n = image->head_size < SELFMAG ? image->head_size : SELFMAG;
+    if (n == 0 || memcmp(image->head, ELFMAG, n))
+        return BLINK_PROBE_NO;
+    if (image->head_size < sizeof h)
+        return BLINK_PROBE_MAGIC;
+    memcpy(&h, image->head, sizeof h);
+    bool ours = h.e_ident[EI_CLASS] == ELFCLASS64 && h.e_ident[EI_DATA] == ELFDATA2LSB &&
+                h.e_machine == EM_X86_64 && (h.e_type == ET_EXEC || h.e_type == ET_DYN);
+    return ours ? BLINK_PROBE_SURE : BLINK_PROBE_MAGIC;
+}
+
+/* The guest address of the program headers: where the segment that holds them puts them. */
+static uint64_t phdr_address(const struct elf_file *file, uint64_t bias) {
+    uint64_t offset = file->ehdr.e_phoff;
+    for (uint32_t k = 0; k < file->segments; k++) {
+        const struct elf_segment *s = &file->segment[k];
+        if (offset >= s->offset && offset - s->offset < s->file_end - s->start)
+            return s->start + (offset - s->offset) + bias;
+    }
+    for (uint32_t k = 0; k < file->ehdr.e_phnum; k++)
+        if (file->phdr[k].p_type == PT_PHDR)
+            for (uint32_t j = 0; j < file->segments; j++)
+                if (file->phdr[k].p_vaddr >= file->segment[j].start &&
+                    file->phdr[k].p_vaddr < file->segment[j].end)
+                    return file->phdr[k].p_vaddr + bias;
+    return 0;
+}
+
+/* The ranges that /proc shows, by Linux's rules. */
+static void describe_ranges(const struct elf_file *file, uint64_t bias,
+                            struct blink_program *program) {
+    uint64_t code_start = UINT64_MAX, code_end = 0, data_start = 0, data_end = 0;
+    for (uint32_t k = 0; k < file->segments; k++) {
+        const struct elf_segment *s = &file->segment[k];
+        if (s->prot & BLINK_PROT_EXEC) {
+            code_start = s->start < code_start ? s->start : code_start;
+            code_end = s->file_end > code_end ? s->file_end : code_end;
+        }
+        data_start = s->start;
+        data_end = s->file_end > data_end ? s->file_end : data_end;
+    }
+    if (code_start == UINT64_MAX)
+        code_start = code_end = file->segment[0].start;
+    program->code_start = code_start + bias;
+    program->code_end = code_end + bias;
+    program->data_start = data_start + bias;
+    program->data_end = data_end + bias;
+}
+
+static void describe(const struct elf_file *file, uint64_t bias, struct blink_program *program) {
+    strcpy(program->abi, "linux");
+    program->entry = program->start = file->ehdr.e_entry + bias;
+    program->phdr = phdr_address(file, bias);
+    program->phnum = file->ehdr.e_phnum;
+    program->phentsize = file->ehdr.e_phentsize;
+    program->base = bias;
+    program->brk = elf_page_up(file->segment[file->segments - 1].end) + bias;
+    /* Without PT_GNU_STACK 64-bit Linux gives a stack that is not executable. */
+    for (uint32_t k = 0; k < file->ehdr.e_phnum; k++)
+        if (file->phdr[k].p_type == PT_GNU_STACK)
+            program->stack_exec = (file->phdr[k].p_flags & PF_X) != 0;
+    describe_ranges(file, bias, program);
+}
+
+/* Why the interpreter cannot be used: one line about the program that asks for it. */
+static int interpreter_fails(const struct elf_file *program, const char *interp, int error) {
+    elf_refuse(program, "interpreter %s: %s%s", interp, strerror(-error),
+               error == -ENOENT ? "; install it, or name its tree with --root" : "");
+    return error;
+}
+
+/* An opened interpreter. */
+struct interpreter {
+    struct elf_file file;
+    char host_path[PATH_MAX];
+    uint8_t head[4096];
+};
+
+/* Open and check the interpreter `interp` of `program`. The caller closes and finishes. */
+static int open_interpreter(const struct elf_file *program, const char *interp,
+                            struct interpreter *in) {
+    const struct blink_host *host = program->host;
+    struct stat st;
+    int fd = elf_open_in_root(host->option(host->machine, "root"), interp, in->host_path,
+                              sizeof in->host_path);
+    if (fd < 0)
+        return interpreter_fails(program, interp, fd);
+    in->file = (struct elf_file){.host = host,
+                                 .path = in->host_path,
+                                 .guest_path = interp,
+                                 .fd = fd,
+                                 .head = in->head,
+                                 .top = program->top};
+    if (fstat(fd, &st) < 0)
+        return interpreter_fails(program, interp, -errno);
+    if (!S_ISREG(st.st_mode))
+        return interpreter_fails(program, interp, S_ISDIR(st.st_mode) ? -EISDIR : -EACCES);
+    in->file.size = (uint64_t)st.st_size;
+    ssize_t n = pread(fd, in->head, sizeof in->head, 0);
+    if (n < 0)
+        return interpreter_fails(program, interp, -errno);
+    in->file.head_size = (size_t)n;
+    int r = elf_parse(&in->file);
+    /* A malformed program is ENOEXEC, a malformed interpreter ELIBBAD. */
+    return r == -ENOEXEC ? -ELIBBAD : r;
+}
+
+static int load_interpreter(struct blink_plugin *self, struct blink_mem *mem,
+                            const struct interpreter *in, struct blink_program *program) {
+    uint64_t bias;
+    int r = elf_map(&in->file, self->api, mem, ELF_PLACE_ANYWHERE, &bias);
+    if (r < 0)
+        return r == -ENOEXEC ? -ELIBBAD : r;
+    program->interp_base = bias;
+    program->start = in->file.ehdr.e_entry + bias;
+    return 0;
+}
+
+static int load(struct blink_plugin *self, struct blink_mem *mem, const struct blink_image *image,
+                struct blink_program *program) {
+    struct blink_program found = {.struct_size = sizeof found};
+    struct interpreter *in = NULL;
+    struct elf_file file = {
+        .host = self->host,
+        .path = image->path,
+        .guest_path = image->guest_path,
+        .fd = image->fd,
+        .head = image->head,
+        .head_size = image->head_size,
+        .size = image->size,
+    };
+    uint64_t low, high, bias;
+    self->api->get_layout(mem, &low, &high, &file.top);
+    int r = elf_parse(&file);
+    if (r == 0)
+        r = elf_interpreter(&file, found.interp, sizeof found.interp);
+    if (r == 0 && found.interp[0]) {
+        in = calloc(1, sizeof *in);
+        if (in) {
+            in->file.fd = -1;
+            r = open_interpreter(&file, found.interp, in);
+        } else {
+            r = interpreter_fails(&file, found.interp, -ENOMEM);
+        }
+    }
+    if (r == 0)
+        r = elf_map(&file, self->api, mem, ELF_PLACE_PROGRAM, &bias);
+    if (r == 0)
+        describe(&file, bias, &found);
+    if (r == 0 && in)
+        r = load_interpreter(self, mem, in, &found);
+    if (r == 0) {
+        uint32_t room = program->struct_size;
+        memcpy(program, &found, room && room < sizeof found ? room : sizeof found);
+        program->struct_size = room ? room : sizeof found;
+    }
+    if (in) {
+        if (in->file.fd >= 0)
+            close(in->file.fd);
+        elf_finish(&in->file);
+        free(in);
+    }
+    elf_finish(&file);
+    return r;
+}
+
+static const struct blink_loader_ops ops = {
+    .plugin = {.struct_size = sizeof ops, .create = create, .destroy = destroy},
+    .probe = probe,
+    .load = load,
+};
+
+static const struct blink_manifest manifest = {
+    .struct_size = sizeof manifest,
+    .kind = BLINK_KIND_LOADER,
+    .name = "elf",
+    .version = "0.1.0",
+    .summary = "x86-64 ELF programs",
+    .licence = "ISC",
+    .vtable = &ops,
+};
+
+BLINK_PLUGIN_DEFINE(&manifest);
