@@ -1,0 +1,214 @@
+/*
+ * The fake host's bus: claims a test can access, latched interrupt lines, a clock that moves when
+ * it is told to, and a console kept in memory.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+void fake_bus_finish(struct fake_bus *bus) {
+    fake_text_clear(&bus->out);
+    fake_text_clear(&bus->in);
+}
+
+static struct fake_claim *claim_of(struct fake_claim *claims, size_t count, uint64_t address) {
+    for (size_t k = 0; k < count; k++)
+        if (address >= claims[k].first && address - claims[k].first < claims[k].size)
+            return &claims[k];
+    return NULL;
+}
+
+static int add_claim(struct fake_claim *claims, size_t *count, const struct fake_claim *claim) {
+    for (size_t k = 0; k < *count; k++)
+        if (claim->first < claims[k].first + claims[k].size &&
+            claims[k].first < claim->first + claim->size)
+            return -EBUSY;
+    if (*count == FAKE_CLAIMS)
+        return -ENOMEM;
+    claims[(*count)++] = *claim;
+    return 0;
+}
+
+static int claim_ports(struct blink_machine *m, struct blink_plugin *self, uint16_t first,
+                       uint32_t count, blink_bus_read read, blink_bus_write write) {
+    struct fake_claim claim = {self, first, count, read, write};
+    if (count == 0 || first + count > 0x10000u)
+        return -EINVAL;
+    return add_claim(m->bus.port, &m->bus.ports, &claim);
+}
+
+static int claim_memory(struct blink_machine *m, struct blink_plugin *self, uint64_t address,
+                        uint64_t size, blink_bus_read read, blink_bus_write write) {
+    struct fake_claim claim = {self, address, size, read, write};
+    if (size == 0 || (address | size) % BLINK_PAGE_SIZE || size > UINT64_MAX - address)
+        return -EINVAL;
+    return add_claim(m->bus.memory, &m->bus.memories, &claim);
+}
+
+static void drop_claims(struct fake_claim *claims, size_t *count, struct blink_plugin *self) {
+    size_t kept = 0;
+    for (size_t k = 0; k < *count; k++)
+        if (claims[k].owner != self)
+            claims[kept++] = claims[k];
+    *count = kept;
+}
+
+static void release(struct blink_machine *m, struct blink_plugin *self) {
+    drop_claims(m->bus.port, &m->bus.ports, self);
+    drop_claims(m->bus.memory, &m->bus.memories, self);
+    for (size_t k = 0; k < FAKE_TIMERS; k++)
+        if (m->bus.timer[k].owner == self)
+            m->bus.timer[k].id = 0;
+}
+
+static int set_irq(struct blink_machine *m, uint32_t line, uint32_t level) {
+    if (line > 255)
+        return -EINVAL;
+    m->bus.edges[line] += level && !m->bus.level[line];
+    m->bus.level[line] = level != 0;
+    return 0;
+}
+
+static uint64_t now(struct blink_machine *m) {
+    return m->bus.now;
+}
+
+static int timer_start(struct blink_machine *m, struct blink_plugin *self, uint64_t when,
+                       blink_bus_timer call, void *arg, uint32_t *out) {
+    for (size_t k = 0; k < FAKE_TIMERS; k++)
+        if (!m->bus.timer[k].id) {
+            *out = ++m->bus.last_id;
+            m->bus.timer[k] = (struct fake_timer){self, when, call, arg, *out};
+            return 0;
+        }
+    return -ENOMEM;
+}
+
+static void timer_cancel(struct blink_machine *m, uint32_t id) {
+    for (size_t k = 0; k < FAKE_TIMERS; k++)
+        if (m->bus.timer[k].id == id)
+            m->bus.timer[k].id = 0;
+}
+
+static int console_write(struct blink_machine *m, const void *bytes, size_t size) {
+    fake_text_add(&m->bus.out, bytes, size);
+    return 0;
+}
+
+static int64_t console_read(struct blink_machine *m, void *bytes, size_t size) {
+    struct fake_text *in = &m->bus.in;
+    if (in->size == 0)
+        return m->bus.in_ended ? -EPIPE : 0;
+    if (size > in->size)
+        size = in->size;
+    memcpy(bytes, in->bytes, size);
+    memmove(in->bytes, in->bytes + size, in->size - size);
+    in->size -= size;
+    return (int64_t)size;
+}
+
+const struct blink_bus_iface fakehost_bus_iface = {
+    .struct_size = sizeof fakehost_bus_iface,
+    .claim_ports = claim_ports,
+    .claim_memory = claim_memory,
+    .release = release,
+    .set_irq = set_irq,
+    .now = now,
+    .timer_start = timer_start,
+    .timer_cancel = timer_cancel,
+    .console_write = console_write,
+    .console_read = console_read,
+};
+
+/* ---- for the test ---- */
+
+static uint64_t all_ones(uint32_t size) {
+    return size >= 8 ? UINT64_MAX : (UINT64_C(1) << size * 8) - 1;
+}
+
+uint64_t fakehost_port_read(struct fakehost *fh, uint16_t port, uint32_t size) {
+    struct fake_claim *c = claim_of(fh->machine.bus.port, fh->machine.bus.ports, port);
+    return c && c->read ? c->read(c->owner, port - c->first, size) & all_ones(size)
+                        : all_ones(size);
+}
+
+void fakehost_port_write(struct fakehost *fh, uint16_t port, uint32_t size, uint64_t value) {
+    struct fake_claim *c = claim_of(fh->machine.bus.port, fh->machine.bus.ports, port);
+    if (c && c->write)
+        c->write(c->owner, port - c->first, size, value);
+}
+
+bool fakehost_port_claimed(struct fakehost *fh, uint16_t port) {
+    return claim_of(fh->machine.bus.port, fh->machine.bus.ports, port);
+}
+
+uint64_t fakehost_memory_read(struct fakehost *fh, uint64_t address, uint32_t size) {
+    struct fake_claim *c = claim_of(fh->machine.bus.memory, fh->machine.bus.memories, address);
+    return c && c->read ? c->read(c->owner, address - c->first, size) & all_ones(size)
+                        : all_ones(size);
+}
+
+void fakehost_memory_write(struct fakehost *fh, uint64_t address, uint32_t size, uint64_t value) {
+    struct fake_claim *c = claim_of(fh->machine.bus.memory, fh->machine.bus.memories, address);
+    if (c && c->write)
+        c->write(c->owner, address - c->first, size, value);
+}
+
+bool fakehost_memory_claimed(struct fakehost *fh, uint64_t address) {
+    return claim_of(fh->machine.bus.memory, fh->machine.bus.memories, address);
+}
+
+uint32_t fakehost_irq(struct fakehost *fh, uint32_t line) {
+    return line < 256 ? fh->machine.bus.level[line] : 0;
+}
+
+uint32_t fakehost_irq_edges(struct fakehost *fh, uint32_t line) {
+    return line < 256 ? fh->machine.bus.edges[line] : 0;
+}
+
+void fakehost_advance(struct fakehost *fh, uint64_t nanoseconds) {
+    struct fake_bus *bus = &fh->machine.bus;
+    uint64_t end = bus->now + nanoseconds;
+    for (;;) {
+        struct fake_timer *next = NULL;
+        for (size_t k = 0; k < FAKE_TIMERS; k++) {
+            struct fake_timer *t = &bus->timer[k];
+            if (t->id && t->when <= end && (!next || t->when < next->when))
+                next = t;
+        }
+        if (!next)
+            break;
+        struct fake_timer due = *next;
+        next->id = 0;
+        if (due.when > bus->now)
+            bus->now = due.when;
+        due.call(due.owner, due.arg);
+    }
+    bus->now = end;
+}
+
+size_t fakehost_timers(struct fakehost *fh) {
+    size_t count = 0;
+    for (size_t k = 0; k < FAKE_TIMERS; k++)
+        count += fh->machine.bus.timer[k].id != 0;
+    return count;
+}
+
+const char *fakehost_console(struct fakehost *fh, size_t *size) {
+    if (size)
+        *size = fh->machine.bus.out.size;
+    return fh->machine.bus.out.bytes ? fh->machine.bus.out.bytes : "";
+}
+
+void fakehost_console_clear(struct fakehost *fh) {
+    fake_text_clear(&fh->machine.bus.out);
+}
+
+void fakehost_console_type(struct fakehost *fh, const void *bytes, size_t size) {
+    fake_text_add(&fh->machine.bus.in, bytes, size);
+}
+
+void fakehost_console_end(struct fakehost *fh) {
+    fh->machine.bus.in_ended = true;
+}
