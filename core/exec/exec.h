@@ -1,0 +1,79 @@
+/*
+ * The execution loop of one machine as the machine sees it: made and destroyed by it, run on its
+ * main thread. Everything is per machine but the signal trampoline, of which a process has one.
+ */
+#ifndef CORE_EXEC_EXEC_H
+#define CORE_EXEC_EXEC_H
+
+#include <blink/abi.h>
+#include <blink/debug.h>
+#include <blink/decoder.h>
+#include <blink/exec.h>
+#include <blink/jit.h>
+#include <blink/observer.h>
+#include <stdbool.h>
+
+#include "mem/space.h"
+
+struct blink_bus;
+struct exec;
+
+/* An instance of a plugin with its vtable. */
+struct exec_observer {
+    const struct blink_observer_ops *ops;
+    struct blink_plugin *self;
+};
+
+/* What the machine answers to its loop. */
+struct exec_hooks {
+    struct blink_machine *machine;
+    /* One line of text at a BLINK_LOG_* level. [any] */
+    void (*log)(struct blink_machine *machine, int32_t level, const char *text);
+    /* Last words before the process dies by a signal or is replaced: statistics. [vcpu] */
+    void (*last_words)(struct blink_machine *machine);
+    /* argv of a blink that runs `path` like this one, in malloced memory. Checks that a loader
+     * takes the file. 0 or -errno. [vcpu] */
+    int (*respawn_argv)(struct blink_machine *machine, const char *path, const char *guest_path,
+                        const char *const *argv, char ***out);
+    /* A JIT back end by name, made but not active; -ENOENT. [main] [safepoint] */
+    int (*find_jit)(struct blink_machine *machine, const char *name,
+                    const struct blink_jit_ops **ops, struct blink_plugin **self);
+};
+
+struct exec_options {
+    struct exec_hooks hooks;
+    const struct blink_decoder_ops *decoder;
+    struct blink_plugin *decoder_self;
+    struct blink_bus *bus;
+    bool user_ports; /* devices were asked for: their ports may be used at CPL 3 */
+};
+
+int exec_create(const struct exec_options *options, struct exec **out);
+void exec_destroy(struct exec *exec);
+
+/* Hooks for mem_create. */
+struct mem_hooks exec_mem_hooks(struct exec *exec);
+/* Before anything runs: the address space, the guest ABI, observers. */
+void exec_set_mem(struct exec *exec, struct blink_mem *mem);
+void exec_set_abi(struct exec *exec, const struct blink_abi_ops *ops, struct blink_plugin *self);
+void exec_add_observer(struct exec *exec, struct exec_observer observer);
+
+/* Make the first vCPU, attached to the memory, in the state after reset. */
+int exec_first_cpu(struct exec *exec, struct blink_cpu **out);
+
+/* Run the first vCPU on this thread until the machine ends. Returns the exit status 0-255. */
+int exec_run(struct exec *exec);
+
+/* Make `name` the JIT back end ("none": interpreter alone) at a safepoint. On failure the old one
+ * is active again. [any but a vCPU inside guest code] */
+int exec_set_jit(struct exec *exec, const char *name);
+
+/* The services. */
+extern const struct blink_exec_iface exec_iface;
+extern const struct blink_debug_iface debug_iface;
+extern const struct blink_jit_host_iface jit_host_iface;
+
+/* The machine's loop: each service finds it by this. */
+struct exec *machine_exec(struct blink_machine *machine);
+
+#endif

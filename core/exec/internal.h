@@ -1,0 +1,147 @@
+/*
+ * What the files of the execution loop share. Lock order: mem's own lock, then exec->lock; nothing
+ * of mem is called with exec->lock held.
+ */
+#ifndef CORE_EXEC_INTERNAL_H
+#define CORE_EXEC_INTERNAL_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "exec/exec.h"
+#include "exec/map.h"
+#include "interp/interp.h"
+
+/* One vCPU and the host thread that runs it. */
+struct vcpu {
+    struct interp_context context; /* first: interp_context and vcpu share their address */
+    struct exec *exec;
+    struct blink_cpu *cpu;
+    struct vcpu *next; /* list of the machine, under exec->lock */
+    pthread_t thread;
+    bool own_thread; /* thread_create made it */
+    void *start_arg; /* for the ABI's thread_begin */
+    void *decoder;   /* decoding context of this thread */
+    struct blink_jump_cache jumps;
+    struct block *single; /* a block of one instruction, see loop.c */
+
+    /* Guest code runs on this thread (1), or not (0); atomic, see park.c. */
+    uint32_t running;
+    /* Reclamation: the epoch this vCPU works in, 0 while it holds no block; atomic, see map.c. */
+    uint64_t pin;
+    uint64_t jumps_epoch; /* epoch in which `jumps` was last emptied */
+    uint32_t step;        /* debugger: instructions to run before parking again */
+
+    /* Signals; the slot is written by the handler on this thread. */
+    volatile sig_atomic_t in_guest; /* a host fault is the guest's */
+    sigjmp_buf *volatile copy_unwind; /* where a fault of a guarded copy goes, or NULL */
+    volatile sig_atomic_t pending;  /* `slot` holds a signal */
+    siginfo_t slot;
+    int slot_signo;
+    uint64_t guest_mask;
+    void *signal_stack;
+
+    uint64_t syscalls, signals;
+    uint64_t exits[BLINK_EXIT_COUNT];
+    uint64_t smc_drops;
+};
+
+struct exec {
+    struct exec_options options;
+    struct blink_mem *mem;
+    const struct blink_abi_ops *abi;
+    struct blink_plugin *abi_self;
+    struct exec_observer observers[8];
+    uint32_t observer_count;
+
+    pthread_mutex_t lock; /* vCPU list, block map writers, JIT */
+    struct vcpu *vcpus;   /* first vCPU last */
+    struct vcpu *first;
+    uint32_t live; /* vCPUs in the list; atomic reads */
+    uint32_t next_id;
+    pthread_cond_t ended; /* a vCPU left the list */
+
+    /* Parking, see park.c. */
+    pthread_mutex_t park_lock;
+    pthread_cond_t park_changed;
+    uint32_t park_wanted; /* an exclusive section wants or has the machine; atomic reads */
+    uint32_t stops;       /* nested debugger stops */
+
+    struct block_map map;
+    uint64_t blocks_decoded, insns_decoded; /* atomic */
+    struct blink_exec_stats gone;           /* counters of vCPUs that ended */
+
+    const struct blink_jit_ops *jit;
+    struct blink_plugin *jit_self;
+    struct code_arena *arena;
+
+    int32_t status;
+    uint32_t ending; /* atomic */
+};
+
+static inline struct vcpu *vcpu_of(struct blink_cpu *cpu) {
+    return cpu->exec_private;
+}
+static inline void attention_set(struct blink_cpu *cpu, uint32_t bits) {
+    __atomic_fetch_or(&cpu->attention, bits, __ATOMIC_SEQ_CST);
+}
+static inline void attention_clear(struct blink_cpu *cpu, uint32_t bits) {
+    __atomic_fetch_and(&cpu->attention, ~bits, __ATOMIC_SEQ_CST);
+}
+
+/* vcpu.c */
+int vcpu_create(struct exec *exec, struct vcpu **out);
+void vcpu_destroy(struct vcpu *v); /* out of the list, counters kept */
+void exec_log(struct exec *exec, int32_t level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* loop.c: run until the vCPU ends; on its own thread. */
+void vcpu_run(struct vcpu *v);
+/* Run the one instruction at rip, apart from the block map. */
+void vcpu_single(struct vcpu *v);
+
+/* fetch.c: the block at the vCPU's rip; NULL with exit_reason FAULT set if it cannot be fetched.
+ * `max` 1 gives an uncached block in v->single. */
+struct block *fetch_block(struct vcpu *v);
+struct block *fetch_single(struct vcpu *v);
+
+/* park.c */
+void park_enter(struct vcpu *v); /* before guest code: waits while the machine is parked */
+void park_leave(struct vcpu *v);
+void park_exclusive(void *exec, void (*work)(void *), void *arg);
+int park_stop(struct exec *exec);
+int park_resume(struct exec *exec);
+int park_step(struct vcpu *v);
+/* In the child of fork: only this vCPU is left. */
+void park_after_fork(struct exec *exec);
+
+/* signals.c */
+int signals_attach(struct vcpu *v); /* on the vCPU's thread */
+void signals_detach(struct vcpu *v);
+int signals_install(void); /* handlers of the process, once */
+mem_guarded_copy signals_guarded_copy;
+void signals_kick(struct vcpu *v); /* make a blocking call return */
+int64_t signals_syscall(struct blink_cpu *cpu, int64_t number, uint64_t a0, uint64_t a1,
+                        uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+int signals_watch(struct blink_machine *machine, int32_t signo, uint32_t disposition);
+int signals_take(struct blink_cpu *cpu, struct blink_signal *out);
+void signals_mask(struct blink_cpu *cpu, uint64_t mask);
+void signals_die(struct blink_machine *machine, int32_t signo);
+
+/* process.c */
+int64_t process_fork(struct blink_cpu *cpu);
+int process_respawn(struct blink_cpu *cpu, const char *path, const char *guest_path,
+                    const char *const *argv, const char *const *envp);
+int process_thread_create(struct blink_cpu *parent, const struct blink_cpu *state, void *arg,
+                          struct blink_cpu **out);
+void process_exit(struct blink_machine *machine, int32_t status);
+
+/* jit.c; all with exec->lock held unless said otherwise. */
+#define JIT_WARM 16u /* runs in the interpreter before a block is translated */
+void jit_forget(struct exec *exec, struct block_info *info);
+/* Run the block, in translated code if there is or should be any. Without the lock. */
+void jit_run(struct vcpu *v, struct block *block);
+int jit_create(struct exec *exec);
+void jit_destroy(struct exec *exec);
+
+#endif
