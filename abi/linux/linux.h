@@ -1,0 +1,257 @@
+/*
+ * What the files of the Linux ABI plugin share: the instance, the state of a guest thread, one
+ * system call under way, and the helpers each theme offers the others. Names carry lx_ because
+ * the plugin may be linked into the executable.
+ *
+ * Threads: the instance is used by all vCPU threads; `lock` guards what is marked with it. A
+ * struct lx_thread belongs to its vCPU's thread.
+ */
+#ifndef LX_LINUX_H
+#define LX_LINUX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <blink/abi.h>
+#include <blink/exec.h>
+#include <blink/host.h>
+#include <blink/mem.h>
+
+#include "guest.h"
+
+#define LX_PATH_MAX    4096
+#define LX_IOV_MAX     1024
+#define LX_RW_MAX      UINT64_C(0x7ffff000) /* MAX_RW_COUNT of Linux */
+#define LX_SYSCALL_MAX 512
+
+struct lx_thread;
+
+/* What /proc/self shows of the guest and pass-through would show of blink. Made by start. */
+struct lx_identity {
+    char *exe_guest; /* absolute, as the guest names the program */
+    char *exe_host;  /* absolute, as the host opens it */
+    char *cmdline, *environ;
+    size_t cmdline_size, environ_size;
+    uint64_t auxv[64];
+    size_t auxv_size; /* bytes */
+};
+
+struct blink_plugin {
+    const struct blink_host *host;
+    struct blink_mem_iface mem;
+    struct blink_exec_iface exec;
+    bool strace;
+    bool forked; /* lines of the trace carry the pid */
+    char *root;  /* host folder of "/", without a slash at its end; NULL for the host's own */
+    size_t root_size;
+    struct lx_identity id;
+    pthread_mutex_t lock;                   /* guards the fields below */
+    struct g_sigaction action[G_NSIG + 1];  /* by signal number */
+    uint64_t brk_start, brk_now, brk_limit; /* addresses */
+    uint64_t told[LX_SYSCALL_MAX / 64];     /* unknown calls that were logged */
+    bool told_other;
+};
+
+/* The five signals core always catches; one sent while the guest blocks it is held here. */
+#define LX_SYNC_SIGNALS                                                                            \
+  (LX_SIGBIT(SIGSEGV) | LX_SIGBIT(SIGBUS) | LX_SIGBIT(SIGILL) | LX_SIGBIT(SIGFPE) |                \
+   LX_SIGBIT(SIGTRAP))
+#define LX_SIGBIT(signo) (UINT64_C(1) << ((signo)-1))
+#define LX_UNBLOCKABLE   (LX_SIGBIT(SIGKILL) | LX_SIGBIT(SIGSTOP))
+
+struct lx_thread {
+    struct blink_plugin *abi;
+    struct blink_cpu *cpu;
+    uint64_t mask;       /* blocked signals */
+    uint64_t saved_mask; /* to be restored by the handler's frame: sigsuspend, ppoll... */
+    bool restore_mask;
+    struct g_stack altstack;
+    uint64_t held;              /* blocked synchronous signals that were sent */
+    uint8_t held_info[32][128]; /* their siginfo, by number */
+    uint64_t clear_child_tid;   /* address or 0 */
+    uint64_t robust_list;       /* address or 0 */
+    struct lx_spawn *spawn;     /* while the thread is being made */
+};
+
+/* One system call. A handler returns the result or a negated errno. */
+struct lx_call {
+    struct blink_plugin *abi;
+    struct lx_thread *thread;
+    struct blink_cpu *cpu;
+    uint32_t number;
+    uint32_t outcome; /* BLINK_ABI_*, what the loop does next */
+    bool keep;        /* registers are already what they shall be: sigreturn */
+    bool traced;      /* the handler printed its own line */
+    uint64_t a[6];
+};
+
+typedef int64_t lx_handler(struct lx_call *call);
+
+/* A row of syscalls.def. */
+struct lx_row {
+    const char *name;
+    lx_handler *handler; /* NULL: not implemented */
+    uint8_t restart;     /* RS_* */
+    uint8_t result;      /* R_* */
+    uint8_t arg[6];      /* A_* */
+};
+
+/* When a handler ran: RS_NO ends the call with EINTR always, RS_SA restarts it if the handler's
+ * SA_RESTART asks for it. signal(7), "Interruption of system calls". */
+enum { RS_NO, RS_SA };
+
+/* Kinds of results and arguments, for the trace. */
+enum { R_INT, R_HEX, R_NORETURN };
+enum {
+    A_NONE,
+#define LX_KIND(name, printer) name,
+#include "kinds.def"
+#undef LX_KIND
+    A_COUNT
+};
+
+extern const struct lx_row lx_rows[LX_SYSCALL_MAX];
+
+#define SYS(number, name, restart, result, ...) lx_handler lx_sys_##name;
+#define SYS_NONE(number, name)
+#include "syscalls.def"
+#undef SYS
+#undef SYS_NONE
+
+/* ---- user.c: guest memory ---- */
+
+static inline struct lx_thread *lx_thread_of(struct blink_cpu *cpu) {
+    return cpu->abi_private;
+}
+
+int lx_in(struct lx_call *c, void *dst, uint64_t src, size_t size);
+int lx_out(struct lx_call *c, uint64_t dst, const void *src, size_t size);
+/* As lx_out, nothing if dst is 0. */
+int lx_out_opt(struct lx_call *c, uint64_t dst, const void *src, size_t size);
+/* A path or name: 0, -EFAULT, -ENAMETOOLONG. */
+int lx_string(struct lx_call *c, char *dst, uint64_t src, size_t max);
+/* A NULL-terminated vector of strings, freed by lx_strings_free; `budget` bytes at most in all,
+ * else -E2BIG. A NULL vector is empty. */
+int lx_strings(struct lx_call *c, uint64_t vector, size_t budget, char ***out);
+void lx_strings_free(char **strings);
+
+/* Guest buffers as host iovecs. */
+struct lx_range {
+    uint64_t address, size;
+};
+struct lx_pinned {
+    struct blink_plugin *abi;
+    struct blink_mem *mem;
+    uint32_t access;
+    uint32_t count, ranges; /* used of the two arrays below */
+    uint64_t size;          /* bytes covered */
+    struct iovec *iov;
+    struct lx_range *range;
+    struct iovec small_iov[8];
+    struct lx_range small_range[8];
+    void *heap;
+};
+/* Pin one buffer. On -EFAULT nothing is held. A range that is only good at its beginning is
+ * covered that far. */
+int lx_pin(struct lx_call *c, uint64_t address, uint64_t size, uint32_t access,
+           struct lx_pinned *out);
+/* Pin what an iovec array of the guest describes. */
+int lx_pin_iov(struct lx_call *c, uint64_t vector, uint64_t count, uint32_t access,
+               struct lx_pinned *out);
+void lx_unpin(struct lx_pinned *p);
+
+/* A blocking host call. */
+#define LX_SYSCALL(c, number, a0, a1, a2, a3, a4, a5)                                              \
+  ((c)->abi->exec.syscall((c)->cpu, number, (uint64_t)(a0), (uint64_t)(a1), (uint64_t)(a2),        \
+                          (uint64_t)(a3), (uint64_t)(a4), (uint64_t)(a5)))
+/* -errno of a libc call's result, or the result. */
+static inline int64_t lx_result(int64_t rc) {
+    return rc < 0 ? -errno : rc;
+}
+
+/* ---- path.c: names of files ---- */
+
+#define LX_FOLLOW   0u /* the last component, if a symbolic link, is followed */
+#define LX_NOFOLLOW 1u
+struct lx_path {
+    int dirfd;                   /* as the guest gave it, or AT_FDCWD */
+    char name[LX_PATH_MAX + 16]; /* for the host */
+};
+/* The guest's (dirfd, path) for the host: under --root, and with /proc/self/exe being the
+ * guest's. */
+int lx_path(struct lx_call *c, int32_t dirfd, uint64_t path, uint32_t flags, struct lx_path *out);
+int lx_path_text(struct blink_plugin *abi, int32_t dirfd, const char *text, uint32_t flags,
+                 struct lx_path *out);
+/* The host's absolute path as the guest sees it: a pointer into `host`, or NULL outside of the
+ * root. */
+const char *lx_guest_name(const struct blink_plugin *abi, const char *host);
+/* The file of /proc/self that blink must answer itself: "exe", "maps"... or NULL. */
+const char *lx_proc_self(const char *path);
+/* Open one of those: a descriptor, -errno, or -ENOENT if `file` is not among them. */
+int lx_proc_open(struct lx_call *c, const char *file, int flags);
+
+/* ---- flags ---- */
+int lx_open_flags(uint64_t guest);
+uint64_t lx_open_flags_back(int host);
+
+/* ---- stat.c ---- */
+struct stat;
+void lx_stat_convert(const struct stat *st, struct g_stat *out);
+
+/* ---- signal.c ---- */
+
+/* Set the guest's mask here and on the host. */
+void lx_set_mask(struct lx_thread *t, uint64_t mask);
+/* Use `mask` until the call ends or a handler's frame has saved the old one. */
+void lx_borrow_mask(struct lx_thread *t, uint64_t mask);
+/* End of a call that borrowed: unless it was interrupted the old mask rules again. */
+void lx_return_mask(struct lx_thread *t, int64_t result);
+/* Deliver what is pending. `call` is the interrupted call, or NULL. Returns BLINK_ABI_*. */
+uint32_t lx_deliver(struct lx_thread *t, const struct lx_call *call);
+/* A fault of the guest: its handler runs, or it dies. Returns BLINK_ABI_*. */
+uint32_t lx_force_signal(struct lx_thread *t, int signo, const siginfo_t *info, uint64_t trapno,
+                         uint64_t error);
+bool lx_on_altstack(const struct lx_thread *t, uint64_t sp);
+
+/* ---- fault.c ---- */
+uint32_t lx_fault(struct blink_plugin *self, struct blink_cpu *cpu);
+uint32_t lx_interrupt(struct blink_plugin *self, struct blink_cpu *cpu);
+
+/* ---- frame.c ---- */
+struct lx_frame {
+    int signo;
+    const void *info; /* 128 bytes */
+    struct g_sigaction action;
+    uint64_t saved_mask, trapno, error;
+};
+/* Build the frame and point the CPU at the handler; -EFAULT if the stack cannot hold it. */
+int lx_frame_push(struct lx_thread *t, const struct lx_frame *frame);
+/* Undo it; -EFAULT for a bad frame. The mask is in *mask. */
+int lx_frame_pop(struct lx_thread *t, uint64_t *mask);
+
+/* ---- start.c ---- */
+int lx_start(struct blink_plugin *self, struct blink_cpu *cpu, const struct blink_start *start);
+void lx_identity_finish(struct lx_identity *id);
+uint64_t lx_stack_limit(void);
+
+/* ---- proc.c, thread.c ---- */
+struct lx_thread *lx_thread_create(struct blink_plugin *abi, struct blink_cpu *cpu);
+int lx_thread_begin(struct blink_plugin *self, struct blink_cpu *cpu, void *arg);
+void lx_thread_end(struct blink_plugin *self, struct blink_cpu *cpu);
+/* clone() with CLONE_VM | CLONE_THREAD. */
+int64_t lx_clone_thread(struct lx_call *c, uint64_t flags, uint64_t sp, uint64_t ptid,
+                        uint64_t ctid, uint64_t tls);
+
+/* ---- futex.c ---- */
+/* Wake one or all waiters of the word at a guest address; errors are of no interest. */
+void lx_futex_wake(struct lx_thread *t, uint64_t address, int count);
+
+/* ---- strace.c ---- */
+void lx_trace_call(struct lx_call *c, int64_t result);
+/* Before a call that may not return. */
+void lx_trace_before(struct lx_call *c, const char *result);
+void lx_trace_signal(struct lx_thread *t, const siginfo_t *info);
+void lx_trace_killed(struct lx_thread *t, int signo);
+
+#endif
