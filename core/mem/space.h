@@ -31,6 +31,9 @@ struct mem_options {
     uint64_t bias;          /* linear: wanted bias, 0 by default */
     uint64_t physical_size; /* paged: bytes of guest physical address space, 0 for the default */
     struct mem_hooks hooks;
+    /* Paged: the guest keeps its own page tables; RAM is guest physical [0, physical_size), and
+     * the plugins' copies address it physically. False: a user program, tables kept by core. */
+    bool system;
 };
 
 /* Vector of mem_fault for a store that hit translated code: the code is dropped, the loop runs the
@@ -112,6 +115,10 @@ enum mem_host_fault mem_host_fault(struct blink_mem *mem, uint64_t host, bool wr
 typedef int mem_guarded_copy(void *dst, const void *src, size_t size);
 void mem_set_guarded_copy(struct blink_mem *mem, mem_guarded_copy *copy);
 
+/* Around fork, so that no other thread is inside the space meanwhile: before it, and after it in
+ * the parent (also if it failed). */
+void mem_before_fork(struct blink_mem *mem);
+void mem_fork_parent(struct blink_mem *mem);
 /* After fork in the child. */
 void mem_after_fork(struct blink_mem *mem);
 

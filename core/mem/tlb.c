@@ -1,0 +1,117 @@
+/*
+ * The software TLB of each vCPU: filled on a miss of the interpreter or of translated code, by the
+ * vCPU's own thread; emptied by it, or by others while it is parked.
+ */
+#include <string.h>
+
+#include "cpu/cpu.h"
+#include "mem/internal.h"
+
+#define ABSENT UINT64_MAX
+
+static struct blink_tlb_entry *slot(struct blink_cpu *cpu, uint64_t address) {
+    return &cpu->tlb[(address >> 12) & (BLINK_TLB_ENTRIES - 1)];
+}
+
+static void clear(struct blink_tlb_entry *e) {
+    e->tag_read = e->tag_write = e->tag_exec = ABSENT;
+}
+
+void mem_tlb_flush(struct blink_cpu *cpu) {
+    for (uint32_t k = 0; k < BLINK_TLB_ENTRIES; k++)
+        clear(&cpu->tlb[k]);
+}
+
+void mem_tlb_flush_page(struct blink_cpu *cpu, uint64_t address) {
+    clear(slot(cpu, address));
+}
+
+void tlb_flush_all(struct blink_mem *mem) {
+    for (uint32_t k = 0; k < mem->cpu_count; k++)
+        mem_tlb_flush(mem->cpus[k]);
+}
+
+void tlb_flush_range(struct blink_mem *mem, uint64_t start, uint64_t end) {
+    if ((end - start) >> 12 >= BLINK_TLB_ENTRIES) {
+        tlb_flush_all(mem);
+        return;
+    }
+    for (uint32_t k = 0; k < mem->cpu_count; k++)
+        for (uint64_t at = start; at < end; at += BLINK_PAGE_SIZE)
+            mem_tlb_flush_page(mem->cpus[k], at);
+}
+
+static void fill(struct blink_cpu *cpu, uint64_t address, const void *host, const struct walk *w,
+                 bool code) {
+    struct blink_tlb_entry *e = slot(cpu, address);
+    uint64_t page = PAGE_DOWN(address);
+    e->addend = (uintptr_t)host - address;
+    e->tag_read = page;
+    e->tag_write = w->write && w->dirty && !code ? page : ABSENT;
+    e->tag_exec = w->exec ? page : ABSENT;
+}
+
+static void *translate_paged(struct blink_mem *mem, struct blink_cpu *cpu, uint64_t address,
+                             uint32_t access, struct mem_fault *fault) {
+    struct walk w;
+    if (!walk_linear(mem, cpu, address, access, &w, fault))
+        return NULL;
+    void *host = walk_ram(mem, w.phys, 1);
+    if (!host) {
+        *fault = (struct mem_fault){.vector = 0, .address = w.phys};
+        return NULL;
+    }
+    uint64_t key = mem->system ? w.phys : address;
+    if (access == BLINK_PROT_WRITE && code_is_tracked(mem, key)) {
+        code_drop(mem, key, key + 1, true);
+        *fault = (struct mem_fault){.vector = MEM_VECTOR_SMC, .address = address};
+        return NULL;
+    }
+    fill(cpu, address, host, &w, code_is_tracked(mem, key));
+    return host;
+}
+
+static void *translate_linear(struct blink_mem *mem, uint64_t address, uint32_t access,
+                              struct mem_fault *fault) {
+    if (!cpu_canonical(address)) {
+        *fault = (struct mem_fault){.vector = BLINK_EXC_GP};
+        return NULL;
+    }
+    struct region *r = mem_usable(mem, address, access);
+    if (!r) {
+        mem_user_fault(mem, address, access, fault);
+        return NULL;
+    }
+    if (access == BLINK_PROT_WRITE)
+        code_drop(mem, address, address + 1, true);
+    return backing_pointer(r, address);
+}
+
+void *mem_translate(struct blink_cpu *cpu, uint64_t address, uint32_t access,
+                    struct mem_fault *fault) {
+    struct blink_mem *mem = cpu->mem;
+    mem_lock(mem);
+    void *p = mem->strategy == MEM_PAGED ? translate_paged(mem, cpu, address, access, fault)
+                                         : translate_linear(mem, address, access, fault);
+    mem_unlock(mem);
+    return p;
+}
+
+size_t mem_fetch(struct blink_cpu *cpu, uint64_t address, void *out, size_t size,
+                 struct mem_fault *fault) {
+    size_t done = 0;
+    while (done < size) {
+        uint64_t at = address + done, room = BLINK_PAGE_SIZE - (at & PAGE_MASK);
+        size_t n = size - done < room ? size - done : (size_t)room;
+        const void *p = mem_translate(cpu, at, BLINK_PROT_EXEC, fault);
+        if (!p)
+            break;
+        if (mem_copy(cpu->mem, (uint8_t *)out + done, p, n)) {
+            /* Mapped, but the host has no page behind it. */
+            *fault = (struct mem_fault){.vector = BLINK_EXC_BUS, .address = at};
+            break;
+        }
+        done += n;
+    }
+    return done;
+}
