@@ -189,7 +189,7 @@ struct blink_cpu {
 
     union blink_ymm ymm[16];
     uint32_t mxcsr;
-    uint32_t fp_reserved;
+    uint32_t fp_flags; /* MXCSR flags that software raised, not in mxcsr yet; 0 at safepoints */
 
     /* x87. fpr[] is indexed by physical number: ST(i) is fpr[(top + i) & 7]. */
     struct blink_f80 fpr[8];
