@@ -26,6 +26,8 @@
 #define LX_SYSCALL_MAX 512
 
 struct lx_thread;
+struct lx_call;
+struct lx_line;
 
 /* What /proc/self shows of the guest and pass-through would show of blink. Made by start. */
 struct lx_identity {
@@ -72,6 +74,11 @@ struct lx_thread {
     uint64_t clear_child_tid;   /* address or 0 */
     uint64_t robust_list;       /* address or 0 */
     struct lx_spawn *spawn;     /* while the thread is being made */
+    /* Of the last fault, for frames: Linux keeps them likewise. */
+    uint64_t trapno, error, cr2;
+    /* What restart_syscall goes on with, NULL if nothing. */
+    int64_t (*restart)(struct lx_call *call);
+    uint64_t restart_arg[6];
 };
 
 /* One system call. A handler returns the result or a negated errno. */
@@ -79,10 +86,11 @@ struct lx_call {
     struct blink_plugin *abi;
     struct lx_thread *thread;
     struct blink_cpu *cpu;
+    const struct lx_row *row;
     uint32_t number;
     uint32_t outcome; /* BLINK_ABI_*, what the loop does next */
     bool keep;        /* registers are already what they shall be: sigreturn */
-    bool traced;      /* the handler printed its own line */
+    struct lx_line *line; /* of the trace, NULL when off */
     uint64_t a[6];
 };
 
@@ -90,33 +98,46 @@ typedef int64_t lx_handler(struct lx_call *call);
 
 /* A row of syscalls.def. */
 struct lx_row {
-    const char *name;
-    lx_handler *handler; /* NULL: not implemented */
+    const char *name;    /* NULL: Linux has no call of this number */
+    lx_handler *handler; /* NULL: refused, or not implemented */
+    uint16_t refusal;    /* errno without a handler; 0: not implemented */
     uint8_t restart;     /* RS_* */
     uint8_t result;      /* R_* */
+    uint8_t args;        /* how many */
     uint8_t arg[6];      /* A_* */
 };
 
-/* When a handler ran: RS_NO ends the call with EINTR always, RS_SA restarts it if the handler's
- * SA_RESTART asks for it. signal(7), "Interruption of system calls". */
-enum { RS_NO, RS_SA };
+/*
+ * What becomes of a call that returned -EINTR, by what Linux returns inside:
+ *   RS_NO      EINTR, always
+ *   RS_SA      ERESTARTSYS: again after a handler with SA_RESTART, or if no handler ran
+ *   RS_NOHAND  ERESTARTNOHAND: again only if no handler ran
+ *   RS_BLOCK   ERESTART_RESTARTBLOCK: if no handler ran, what lx_restart_as left goes on
+ */
+enum { RS_NO, RS_SA, RS_NOHAND, RS_BLOCK };
 
 /* Kinds of results and arguments, for the trace. */
 enum { R_INT, R_HEX, R_NORETURN };
 enum {
     A_NONE,
-#define LX_KIND(name, printer) name,
+#define LX_KIND(name, printer, when) name,
+#define LX_KIND_FLAGS(name, table)   name,
+#define LX_KIND_ENUM(name, table)    name,
 #include "kinds.def"
 #undef LX_KIND
+#undef LX_KIND_FLAGS
+#undef LX_KIND_ENUM
     A_COUNT
 };
 
 extern const struct lx_row lx_rows[LX_SYSCALL_MAX];
 
-#define SYS(number, name, restart, result, ...) lx_handler lx_sys_##name;
-#define SYS_NONE(number, name)
+#define SYS(number, name, ...) lx_handler lx_sys_##name;
+#define SYS_REFUSE(number, name, ...)
+#define SYS_NONE(number, name, ...)
 #include "syscalls.def"
 #undef SYS
+#undef SYS_REFUSE
 #undef SYS_NONE
 
 /* ---- user.c: guest memory ---- */
@@ -207,11 +228,16 @@ void lx_set_mask(struct lx_thread *t, uint64_t mask);
 void lx_borrow_mask(struct lx_thread *t, uint64_t mask);
 /* End of a call that borrowed: unless it was interrupted the old mask rules again. */
 void lx_return_mask(struct lx_thread *t, int64_t result);
-/* Deliver what is pending. `call` is the interrupted call, or NULL. Returns BLINK_ABI_*. */
-uint32_t lx_deliver(struct lx_thread *t, const struct lx_call *call);
+/* For calls of RS_BLOCK, before they return -EINTR: if no handler runs, the call goes on as
+ * `handler` with these arguments in a[], and RAX as it is given to the guest. */
+void lx_restart_as(struct lx_call *c, lx_handler *handler, const uint64_t args[6]);
+/* Deliver what is pending. `call` is the call that has just ended with `result`, or NULL. Returns
+ * BLINK_ABI_*. */
+uint32_t lx_deliver(struct lx_thread *t, const struct lx_call *call, int64_t result);
+/* Send a signal with this siginfo (128 bytes) to the calling thread. */
+void lx_requeue(int signo, const void *info);
 /* A fault of the guest: its handler runs, or it dies. Returns BLINK_ABI_*. */
-uint32_t lx_force_signal(struct lx_thread *t, int signo, const siginfo_t *info, uint64_t trapno,
-                         uint64_t error);
+uint32_t lx_force_signal(struct lx_thread *t, int signo, const siginfo_t *info);
 bool lx_on_altstack(const struct lx_thread *t, uint64_t sp);
 
 /* ---- fault.c ---- */
@@ -223,7 +249,7 @@ struct lx_frame {
     int signo;
     const void *info; /* 128 bytes */
     struct g_sigaction action;
-    uint64_t saved_mask, trapno, error;
+    uint64_t saved_mask;
 };
 /* Build the frame and point the CPU at the handler; -EFAULT if the stack cannot hold it. */
 int lx_frame_push(struct lx_thread *t, const struct lx_frame *frame);
@@ -248,10 +274,13 @@ int64_t lx_clone_thread(struct lx_call *c, uint64_t flags, uint64_t sp, uint64_t
 void lx_futex_wake(struct lx_thread *t, uint64_t address, int count);
 
 /* ---- strace.c ---- */
-void lx_trace_call(struct lx_call *c, int64_t result);
-/* Before a call that may not return. */
-void lx_trace_before(struct lx_call *c, const char *result);
+
+/* As dispatch, with a line of the trace. */
+int64_t lx_trace_call(struct lx_call *c);
 void lx_trace_signal(struct lx_thread *t, const siginfo_t *info);
 void lx_trace_killed(struct lx_thread *t, int signo);
+void lx_trace_exited(struct lx_thread *t, int status);
+/* A line of its own: "name(args) = ? before a call that will not come back. */
+void lx_trace_gone(struct lx_call *c);
 
 #endif
