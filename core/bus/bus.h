@@ -13,6 +13,29 @@ struct blink_bus;
 int bus_create(struct blink_bus **out);
 void bus_destroy(struct blink_bus *bus);
 
+/* The bus of a machine: the service finds it by this. Defined by the machine. */
+struct blink_bus *machine_bus(struct blink_machine *machine);
+/* The service "blink.bus/1". */
+extern const struct blink_bus_iface bus_iface;
+
+/* Set up before devices are activated: whether memory can be claimed (paged memory only, no at
+ * first), and the file descriptors of the console (0 and 1 at first, never closed). [main] */
+void bus_allow_memory(struct blink_bus *bus, bool allowed);
+void bus_set_console(struct blink_bus *bus, int input, int output);
+
+/* Something a vCPU should know of happened: BLINK_ATTN_IRQ, the level of a line changed;
+ * BLINK_ATTN_TIMER, bus_run_timers has to be asked sooner than it last said. Called with the bus
+ * lock held; must not call the bus. [any] */
+typedef void bus_notify(void *arg, uint32_t attention);
+void bus_set_notify(struct blink_bus *bus, bus_notify *notify, void *arg);
+
+/* Around fork, so that no other thread is inside the bus meanwhile: before it, and after it in
+ * the parent (also if it failed). */
+void bus_before_fork(struct blink_bus *bus);
+void bus_fork_parent(struct blink_bus *bus);
+/* After fork in the child. */
+void bus_after_fork(struct blink_bus *bus);
+
 /* Claims, see blink_bus_iface. */
 int bus_claim_ports(struct blink_bus *bus, struct blink_plugin *self, uint16_t first,
                     uint32_t count, blink_bus_read read, blink_bus_write write);
@@ -20,13 +43,15 @@ int bus_claim_memory(struct blink_bus *bus, struct blink_plugin *self, uint64_t 
                      uint64_t size, blink_bus_read read, blink_bus_write write);
 void bus_release(struct blink_bus *bus, struct blink_plugin *self);
 
-/* Port accesses of 1, 2 or 4 bytes; unclaimed ports read all ones. A wide access to ports of
- * different owners is split into bytes, as on the ISA bus. [vcpu] */
+/* Port accesses of 1, 2 or 4 bytes; unclaimed ports read all ones, and there are none above
+ * 65535. A wide access that one claim does not hold whole is split into bytes, as on the ISA bus.
+ * [vcpu] */
 uint64_t bus_read_port(struct blink_bus *bus, uint16_t port, uint32_t size);
 void bus_write_port(struct blink_bus *bus, uint16_t port, uint32_t size, uint64_t value);
 bool bus_port_claimed(struct blink_bus *bus, uint16_t port, uint32_t size);
 
-/* Memory-mapped ranges: true if `address` is claimed and the access was made. [vcpu] */
+/* Memory-mapped ranges: true if `address` is claimed and the access of up to 8 bytes was made,
+ * in bytes where one claim does not hold it whole. [vcpu] */
 bool bus_read_memory(struct blink_bus *bus, uint64_t address, uint32_t size, uint64_t *out);
 bool bus_write_memory(struct blink_bus *bus, uint64_t address, uint32_t size, uint64_t value);
 
@@ -34,12 +59,17 @@ bool bus_write_memory(struct blink_bus *bus, uint64_t address, uint32_t size, ui
 int bus_set_irq(struct blink_bus *bus, uint32_t line, uint32_t level);
 bool bus_irq_level(struct blink_bus *bus, uint32_t line);
 
-/* Time since creation in nanoseconds, and timers. bus_run_timers calls what is due and returns
- * the nanoseconds until the next one, or -1. [vcpu] */
+/* Time since creation in nanoseconds, and timers. bus_run_timers calls what is due, in order of
+ * time, but not what those calls start anew, and returns the nanoseconds until the next one, or
+ * -1. [vcpu] */
 uint64_t bus_now(struct blink_bus *bus);
 int bus_timer_start(struct blink_bus *bus, struct blink_plugin *self, uint64_t when,
                     blink_bus_timer call, void *arg, uint32_t *out);
 void bus_timer_cancel(struct blink_bus *bus, uint32_t id);
 int64_t bus_run_timers(struct blink_bus *bus);
+
+/* The console, see blink_bus_iface. [any] */
+int bus_console_write(struct blink_bus *bus, const void *bytes, size_t size);
+int64_t bus_console_read(struct blink_bus *bus, void *bytes, size_t size);
 
 #endif

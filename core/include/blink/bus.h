@@ -14,7 +14,9 @@ extern "C" {
 #define BLINK_IFACE_BUS "blink.bus/1"
 
 /* Handlers of a claimed range. `offset` is relative to the range's start, `size` 1, 2, 4 or 8
- * bytes. Called with the bus lock held: one access at a time in the machine. [vcpu] */
+ * bytes. Called with the bus lock held: one access at a time in the machine. Bits of the result
+ * above `size` are ignored. Either handler may be NULL: reads give all ones, writes do nothing.
+ * [vcpu] */
 typedef uint64_t (*blink_bus_read)(struct blink_plugin *self, uint64_t offset, uint32_t size);
 typedef void (*blink_bus_write)(struct blink_plugin *self, uint64_t offset, uint32_t size,
                                 uint64_t value);

@@ -1,0 +1,56 @@
+/*
+ * The service "blink.bus/1": the bus as plugins see it, found by their machine.
+ */
+#include "bus/bus.h"
+
+static int claim_ports(struct blink_machine *machine, struct blink_plugin *self, uint16_t first,
+                       uint32_t count, blink_bus_read read, blink_bus_write write) {
+    return bus_claim_ports(machine_bus(machine), self, first, count, read, write);
+}
+
+static int claim_memory(struct blink_machine *machine, struct blink_plugin *self, uint64_t address,
+                        uint64_t size, blink_bus_read read, blink_bus_write write) {
+    return bus_claim_memory(machine_bus(machine), self, address, size, read, write);
+}
+
+static void release(struct blink_machine *machine, struct blink_plugin *self) {
+    bus_release(machine_bus(machine), self);
+}
+
+static int set_irq(struct blink_machine *machine, uint32_t line, uint32_t level) {
+    return bus_set_irq(machine_bus(machine), line, level);
+}
+
+static uint64_t now(struct blink_machine *machine) {
+    return bus_now(machine_bus(machine));
+}
+
+static int timer_start(struct blink_machine *machine, struct blink_plugin *self, uint64_t when,
+                       blink_bus_timer call, void *arg, uint32_t *out) {
+    return bus_timer_start(machine_bus(machine), self, when, call, arg, out);
+}
+
+static void timer_cancel(struct blink_machine *machine, uint32_t id) {
+    bus_timer_cancel(machine_bus(machine), id);
+}
+
+static int console_write(struct blink_machine *machine, const void *bytes, size_t size) {
+    return bus_console_write(machine_bus(machine), bytes, size);
+}
+
+static int64_t console_read(struct blink_machine *machine, void *bytes, size_t size) {
+    return bus_console_read(machine_bus(machine), bytes, size);
+}
+
+const struct blink_bus_iface bus_iface = {
+    .struct_size = sizeof bus_iface,
+    .claim_ports = claim_ports,
+    .claim_memory = claim_memory,
+    .release = release,
+    .set_irq = set_irq,
+    .now = now,
+    .timer_start = timer_start,
+    .timer_cancel = timer_cancel,
+    .console_write = console_write,
+    .console_read = console_read,
+};

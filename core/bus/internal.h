@@ -1,0 +1,74 @@
+/*
+ * What the files of the bus share. The lock may be taken again by the thread that has it, because
+ * handlers are called with it held and use the bus themselves.
+ */
+#ifndef CORE_BUS_INTERNAL_H
+#define CORE_BUS_INTERNAL_H
+
+#include <blink/cpu.h>
+#include <pthread.h>
+
+#include "bus/bus.h"
+
+/* A claimed range. */
+struct claim {
+    struct blink_plugin *owner;
+    uint64_t first;
+    uint64_t last; /* inclusive: a range may end at the top of the address space */
+    blink_bus_read read;
+    blink_bus_write write;
+};
+
+/* Claims that do not overlap, sorted by address. */
+struct claim_set {
+    struct claim *item;
+    size_t count, room;
+};
+
+struct timer {
+    struct blink_plugin *owner;
+    uint64_t when;
+    uint64_t order; /* of its start: ties go by it */
+    blink_bus_timer call;
+    void *arg;
+    uint32_t id;
+};
+
+/* Timers that wait, sorted by time and order. */
+struct timer_set {
+    struct timer *item;
+    size_t count, room;
+    uint64_t started; /* timers ever started */
+    uint32_t last_id;
+};
+
+#define BUS_LINES 256u
+
+struct blink_bus {
+    pthread_mutex_t lock; /* of everything below; recursive */
+    struct claim_set ports, memory;
+    struct timer_set timers;
+    uint8_t level[BUS_LINES];
+    uint64_t origin; /* host's monotonic time of creation */
+    int console_in, console_out;
+    bool memory_allowed;
+    bus_notify *notify; /* may be NULL */
+    void *notify_arg;
+};
+
+static inline void bus_lock(struct blink_bus *bus) {
+    pthread_mutex_lock(&bus->lock);
+}
+static inline void bus_unlock(struct blink_bus *bus) {
+    pthread_mutex_unlock(&bus->lock);
+}
+static inline void bus_tell(struct blink_bus *bus, uint32_t attention) {
+    if (bus->notify)
+        bus->notify(bus->notify_arg, attention);
+}
+
+/* claims.c and timers.c; with the lock held. */
+void claims_release(struct claim_set *set, const struct blink_plugin *owner);
+void timers_release(struct timer_set *set, const struct blink_plugin *owner);
+
+#endif
