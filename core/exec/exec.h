@@ -31,10 +31,10 @@ struct exec_hooks {
     void (*log)(struct blink_machine *machine, int32_t level, const char *text);
     /* Last words before the process dies by a signal or is replaced: statistics. [vcpu] */
     void (*last_words)(struct blink_machine *machine);
-    /* argv of a blink that runs `path` like this one, in malloced memory. Checks that a loader
-     * takes the file. 0 or -errno. [vcpu] */
-    int (*respawn_argv)(struct blink_machine *machine, const char *path, const char *guest_path,
-                        const char *const *argv, char ***out);
+    /* Replace this process by a blink that runs `path` like this one; returns only on failure,
+     * with -errno. Checks first that a loader takes the file. [vcpu] */
+    int (*respawn)(struct blink_machine *machine, const char *path, const char *guest_path,
+                   const char *const *argv, const char *const *envp);
     /* A JIT back end by name, made but not active; -ENOENT. [main] [safepoint] */
     int (*find_jit)(struct blink_machine *machine, const char *name,
                     const struct blink_jit_ops **ops, struct blink_plugin **self);

@@ -5,6 +5,7 @@
 #ifndef CORE_EXEC_INTERNAL_H
 #define CORE_EXEC_INTERNAL_H
 
+#include <blink/host.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -23,18 +24,22 @@ struct vcpu {
     void *start_arg; /* for the ABI's thread_begin */
     void *decoder;   /* decoding context of this thread */
     struct blink_jump_cache jumps;
-    struct block *single; /* a block of one instruction, see loop.c */
+    struct block *single;        /* a block of one instruction, see loop.c */
+    struct block_info *jit_from; /* translated block left through a linkable exit, or NULL */
+    uint32_t jit_exit;
 
     /* Guest code runs on this thread (1), or not (0); atomic, see park.c. */
     uint32_t running;
     /* Reclamation: the epoch this vCPU works in, 0 while it holds no block; atomic, see map.c. */
     uint64_t pin;
     uint64_t jumps_epoch; /* epoch in which `jumps` was last emptied */
-    uint32_t step;        /* debugger: instructions to run before parking again */
+    uint32_t step;        /* debugger: 1 until the wanted instruction has run; atomic */
+    bool stepping;        /* a single step is under way */
 
     /* Signals; the slot is written by the handler on this thread. */
     volatile sig_atomic_t in_guest; /* a host fault is the guest's */
-    sigjmp_buf *volatile copy_unwind; /* where a fault of a guarded copy goes, or NULL */
+    volatile sig_atomic_t in_jit;   /* in generated code, not in the interpreter */
+    uint32_t kicked;                /* the next KICK is core's own; atomic */
     volatile sig_atomic_t pending;  /* `slot` holds a signal */
     siginfo_t slot;
     int slot_signo;
@@ -91,7 +96,10 @@ static inline void attention_clear(struct blink_cpu *cpu, uint32_t bits) {
 
 /* vcpu.c */
 int vcpu_create(struct exec *exec, struct vcpu **out);
-void vcpu_destroy(struct vcpu *v); /* out of the list, counters kept */
+void vcpu_destroy(struct vcpu *v);          /* out of the list, counters kept */
+void vcpu_forget_others(struct vcpu *self); /* after fork */
+void vcpu_empty_jumps(struct vcpu *v);
+void exec_stats(struct exec *exec, struct blink_exec_stats *out);
 void exec_log(struct exec *exec, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -99,6 +107,9 @@ void exec_log(struct exec *exec, int32_t level, const char *format, ...)
 void vcpu_run(struct vcpu *v);
 /* Run the one instruction at rip, apart from the block map. */
 void vcpu_single(struct vcpu *v);
+/* Around every stretch of guest code; a run that is unwound is left by vcpu_run. */
+void vcpu_enter(struct vcpu *v);
+void vcpu_leave(struct vcpu *v);
 
 /* fetch.c: the block at the vCPU's rip; NULL with exit_reason FAULT set if it cannot be fetched.
  * `max` 1 gives an uncached block in v->single. */
@@ -106,12 +117,14 @@ struct block *fetch_block(struct vcpu *v);
 struct block *fetch_single(struct vcpu *v);
 
 /* park.c */
-void park_enter(struct vcpu *v); /* before guest code: waits while the machine is parked */
+void park_thread(struct vcpu *v); /* this thread is the vCPU's */
+void park_enter(struct vcpu *v);  /* before guest code: waits while the machine is parked */
 void park_leave(struct vcpu *v);
 void park_exclusive(void *exec, void (*work)(void *), void *arg);
 int park_stop(struct exec *exec);
 int park_resume(struct exec *exec);
 int park_step(struct vcpu *v);
+void park_stepped(struct vcpu *v); /* the vCPU has made its step */
 /* In the child of fork: only this vCPU is left. */
 void park_after_fork(struct exec *exec);
 
@@ -126,6 +139,7 @@ int64_t signals_syscall(struct blink_cpu *cpu, int64_t number, uint64_t a0, uint
 int signals_watch(struct blink_machine *machine, int32_t signo, uint32_t disposition);
 int signals_take(struct blink_cpu *cpu, struct blink_signal *out);
 void signals_mask(struct blink_cpu *cpu, uint64_t mask);
+void signals_forked(struct vcpu *v); /* the child has no pending signals */
 void signals_die(struct blink_machine *machine, int32_t signo);
 
 /* process.c */
@@ -141,7 +155,6 @@ void process_exit(struct blink_machine *machine, int32_t status);
 void jit_forget(struct exec *exec, struct block_info *info);
 /* Run the block, in translated code if there is or should be any. Without the lock. */
 void jit_run(struct vcpu *v, struct block *block);
-int jit_create(struct exec *exec);
 void jit_destroy(struct exec *exec);
 
 #endif

@@ -8,7 +8,12 @@
 
 #include "exec/internal.h"
 
-static _Thread_local struct vcpu *inside; /* trampoline state: the vCPU this thread runs */
+/* Trampoline state: the vCPU this thread belongs to, and the same while it is inside. */
+static _Thread_local struct vcpu *mine, *inside;
+
+void park_thread(struct vcpu *v) {
+    mine = v;
+}
 
 static bool others_inside(struct exec *x, const struct vcpu *self) {
     bool found = false;
@@ -74,7 +79,8 @@ static void give(struct exec *x) {
 void park_exclusive(void *exec, void (*work)(void *), void *arg) {
     struct exec *x = exec;
     struct vcpu *self = inside;
-    if (__atomic_load_n(&x->live, __ATOMIC_ACQUIRE) <= 1 && !x->park_wanted) {
+    bool alone = mine && mine->exec == x && __atomic_load_n(&x->live, __ATOMIC_ACQUIRE) <= 1;
+    if (alone && !__atomic_load_n(&x->park_wanted, __ATOMIC_SEQ_CST)) {
         work(arg);
         return;
     }
@@ -121,6 +127,14 @@ int park_step(struct vcpu *v) {
         pthread_cond_wait(&x->park_changed, &x->park_lock);
     pthread_mutex_unlock(&x->park_lock);
     return 0;
+}
+
+void park_stepped(struct vcpu *v) {
+    struct exec *x = v->exec;
+    pthread_mutex_lock(&x->park_lock);
+    v->step = 0;
+    pthread_cond_broadcast(&x->park_changed);
+    pthread_mutex_unlock(&x->park_lock);
 }
 
 void park_after_fork(struct exec *x) {

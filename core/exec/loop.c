@@ -1,0 +1,310 @@
+/*
+ * The loop of one vCPU: find the block at rip, run until an exit, give each exit to the one place
+ * that handles it. On the vCPU's own thread.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "bus/bus.h"
+#include "cpu/cpu.h"
+#include "exec/internal.h"
+#include "interp/sse/mxcsr.h"
+
+#define REAP_AT 512u /* dead blocks that make a reaping worth its walk */
+
+/* Memory of blocks that died before every vCPU's present epoch can go. The epoch grows first: a
+ * vCPU that enters meanwhile sees the new one and holds nothing old. */
+static void reap(struct exec *x) {
+    pthread_mutex_lock(&x->lock);
+    __atomic_fetch_add(&x->map.epoch, 1, __ATOMIC_SEQ_CST);
+    uint64_t oldest = x->map.epoch;
+    for (struct vcpu *v = x->vcpus; v; v = v->next) {
+        uint64_t pin = __atomic_load_n(&v->pin, __ATOMIC_SEQ_CST);
+        if (pin && pin < oldest)
+            oldest = pin;
+    }
+    map_reap(&x->map, oldest);
+    pthread_mutex_unlock(&x->lock);
+}
+
+static void pin(struct vcpu *v) {
+    struct block_map *map = &v->exec->map;
+    uint64_t epoch = __atomic_load_n(&map->epoch, __ATOMIC_SEQ_CST);
+    if (v->pin == epoch)
+        return;
+    v->context.link_from = NULL;
+    v->jit_from = NULL;
+    do {
+        epoch = __atomic_load_n(&map->epoch, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&v->pin, epoch, __ATOMIC_SEQ_CST);
+    } while (__atomic_load_n(&map->epoch, __ATOMIC_SEQ_CST) != epoch);
+    if (v->jumps_epoch != epoch) {
+        vcpu_empty_jumps(v);
+        v->jumps_epoch = epoch;
+    }
+}
+
+static void unpin(struct vcpu *v) {
+    v->context.link_from = NULL;
+    v->jit_from = NULL;
+    __atomic_store_n(&v->pin, 0, __ATOMIC_SEQ_CST);
+    if (v->exec->map.dead_count > REAP_AT)
+        reap(v->exec);
+}
+
+void vcpu_enter(struct vcpu *v) {
+    park_enter(v);
+    interp_mxcsr_load(v->cpu);
+    v->in_guest = 1;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+void vcpu_leave(struct vcpu *v) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    v->in_guest = 0;
+    interp_mxcsr_store(v->cpu);
+    park_leave(v);
+}
+
+void vcpu_single(struct vcpu *v) {
+    struct block *b = fetch_single(v);
+    if (!b)
+        return;
+    vcpu_enter(v);
+    interp_run(v->cpu, b->insns);
+    vcpu_leave(v);
+}
+
+/* RFLAGS.TF or the debugger: one instruction, then the trap or the next stop. */
+static void step(struct vcpu *v) {
+    struct blink_cpu *cpu = v->cpu;
+    bool trap = cpu->flags & BLINK_TF;
+    if (!trap && !v->step) {
+        attention_clear(cpu, BLINK_ATTN_STEP);
+        return;
+    }
+    if (!trap)
+        attention_clear(cpu, BLINK_ATTN_STEP);
+    v->stepping = true;
+    vcpu_single(v);
+}
+
+/* After the run that followed step(): by unwinding or not. */
+static void step_done(struct vcpu *v) {
+    struct blink_cpu *cpu = v->cpu;
+    v->stepping = false;
+    if (v->step)
+        park_stepped(v);
+    bool plain = cpu->exit_reason == BLINK_EXIT_BLOCK || cpu->exit_reason == BLINK_EXIT_ATTENTION ||
+                 cpu->exit_reason == BLINK_EXIT_NONE;
+    if ((cpu->flags & BLINK_TF) && plain) {
+        cpu->exit_reason = BLINK_EXIT_FAULT;
+        cpu->exit_info = BLINK_EXC_DB;
+        cpu->exit_error = 0;
+        cpu->dr[6] |= 0x4000;
+    }
+}
+
+static struct block *lookup(struct vcpu *v) {
+    struct blink_cpu *cpu = v->cpu;
+    uint64_t cs_base = cpu->seg[BLINK_SEG_CS].base;
+    struct block **slot = &v->jumps.slot[interp_jump_slot(cpu->rip)], *b = *slot;
+    if (b->rip == cpu->rip && b->mode == cpu->mode && b->cs_base == cs_base)
+        return b;
+    b = map_find(&v->exec->map, cpu->rip, cs_base, cpu->mode);
+    if (!b)
+        b = fetch_block(v);
+    /* While a JIT is active interpreted blocks come back here to be counted. */
+    if (b && b->exec && !v->exec->jit)
+        *slot = b;
+    return b;
+}
+
+static void link_last(struct vcpu *v, struct block *to) {
+    struct exec *x = v->exec;
+    struct block *from = v->context.link_from;
+    v->context.link_from = NULL;
+    if (!from || !from->exec || !to->exec || x->jit)
+        return;
+    /* Only within the mode and code segment that chaining takes for granted. */
+    if (from->mode != to->mode || from->cs_base != to->cs_base)
+        return;
+    pthread_mutex_lock(&x->lock);
+    map_link(from, v->context.link_exit, to);
+    pthread_mutex_unlock(&x->lock);
+}
+
+static void run_block(struct vcpu *v) {
+    pin(v);
+    struct block *b = lookup(v);
+    if (!b) {
+        v->jit_from = NULL;
+        return;
+    }
+    if (v->exec->jit && b->exec) {
+        jit_run(v, b);
+        return;
+    }
+    link_last(v, b);
+    vcpu_enter(v);
+    interp_run(v->cpu, b->insns);
+    vcpu_leave(v);
+}
+
+/* What waits for this vCPU at its safepoint. False: it ends. */
+static bool attend(struct vcpu *v) {
+    struct exec *x = v->exec;
+    struct blink_cpu *cpu = v->cpu;
+    uint32_t a = __atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST);
+    if (a & BLINK_ATTN_STOP)
+        return false;
+    if (a & BLINK_ATTN_TIMER) {
+        attention_clear(cpu, BLINK_ATTN_TIMER);
+        if (x->options.bus)
+            bus_run_timers(x->options.bus);
+    }
+    attention_clear(cpu, BLINK_ATTN_IRQ);
+    if (a & BLINK_ATTN_SIGNAL) {
+        attention_clear(cpu, BLINK_ATTN_SIGNAL);
+        unpin(v);
+        if (x->abi && x->abi->signal(x->abi_self, cpu) == BLINK_ABI_END)
+            return false;
+    }
+    return true;
+}
+
+/* Signal by which a program dies of an exception nobody handles. */
+static int signal_of(uint32_t vector) {
+    static const uint8_t table[32] = {
+        [BLINK_EXC_DE] = SIGFPE, [BLINK_EXC_DB] = SIGTRAP, [BLINK_EXC_BP] = SIGTRAP,
+        [BLINK_EXC_UD] = SIGILL, [BLINK_EXC_MF] = SIGFPE,  [BLINK_EXC_XM] = SIGFPE,
+        [BLINK_EXC_AC] = SIGBUS,
+    };
+    if (vector == BLINK_EXC_BUS)
+        return SIGBUS;
+    return vector < 32 && table[vector] ? table[vector] : SIGSEGV;
+}
+
+static bool unhandled(struct vcpu *v, const char *what) {
+    struct exec *x = v->exec;
+    const struct blink_cpu *cpu = v->cpu;
+    exec_log(x, BLINK_LOG_ERROR,
+             "%s %#llx at %#llx (error %#llx, address %#llx) and nothing handles it; stopping",
+             what, (unsigned long long)cpu->exit_info, (unsigned long long)cpu->rip,
+             (unsigned long long)cpu->exit_error, (unsigned long long)cpu->cr2);
+    signals_die(x->options.hooks.machine, signal_of((uint32_t)cpu->exit_info));
+    return false;
+}
+
+static bool on_syscall(struct vcpu *v) {
+    struct exec *x = v->exec;
+    v->syscalls++;
+    for (uint32_t k = 0; k < x->observer_count; k++)
+        x->observers[k].ops->syscall_enter(x->observers[k].self, v->cpu);
+    uint32_t rc = x->abi ? x->abi->syscall(x->abi_self, v->cpu) : BLINK_ABI_UNHANDLED;
+    for (uint32_t k = 0; k < x->observer_count; k++)
+        x->observers[k].ops->syscall_leave(x->observers[k].self, v->cpu);
+    return rc == BLINK_ABI_UNHANDLED ? unhandled(v, "system call") : rc == BLINK_ABI_CONTINUE;
+}
+
+static bool on_interrupt(struct vcpu *v) {
+    struct exec *x = v->exec;
+    uint32_t rc = x->abi ? x->abi->interrupt(x->abi_self, v->cpu) : BLINK_ABI_UNHANDLED;
+    return rc == BLINK_ABI_UNHANDLED ? unhandled(v, "interrupt") : rc == BLINK_ABI_CONTINUE;
+}
+
+static bool on_fault(struct vcpu *v) {
+    struct exec *x = v->exec;
+    for (uint32_t k = 0; k < x->observer_count; k++)
+        x->observers[k].ops->fault(x->observers[k].self, v->cpu);
+    uint32_t rc = x->abi ? x->abi->fault(x->abi_self, v->cpu) : BLINK_ABI_UNHANDLED;
+    return rc == BLINK_ABI_UNHANDLED ? unhandled(v, "exception") : rc == BLINK_ABI_CONTINUE;
+}
+
+/* HLT: sleep until a timer, an interrupt line or a signal. */
+static bool on_halt(struct vcpu *v) {
+    struct blink_bus *bus = v->exec->options.bus;
+    while (!__atomic_load_n(&v->cpu->attention, __ATOMIC_SEQ_CST)) {
+        int64_t wait = bus ? bus_run_timers(bus) : -1;
+        if (wait < 0 && !(v->cpu->flags & BLINK_IF)) {
+            exec_log(v->exec, BLINK_LOG_INFO, "halted with interrupts off at %#llx; stopping",
+                     (unsigned long long)v->cpu->rip);
+            return false;
+        }
+        if (wait == 0)
+            continue;
+        struct timespec t = {wait / 1000000000, wait % 1000000000};
+        signals_syscall(v->cpu, SYS_ppoll, 0, 0, wait < 0 ? 0 : (uintptr_t)&t, 0, 0, 0);
+    }
+    return true;
+}
+
+/* Each exit has its one place. False: the vCPU ends. */
+static bool handle_exit(struct vcpu *v) {
+    uint32_t reason = v->cpu->exit_reason;
+    v->exits[reason]++;
+    v->cpu->exit_reason = BLINK_EXIT_NONE;
+    if (reason == BLINK_EXIT_BLOCK || reason == BLINK_EXIT_NONE)
+        return true;
+    if (reason != BLINK_EXIT_SMC)
+        unpin(v);
+    switch (reason) {
+    case BLINK_EXIT_SYSCALL: return on_syscall(v);
+    case BLINK_EXIT_INT: return on_interrupt(v);
+    case BLINK_EXIT_FAULT: return on_fault(v);
+    case BLINK_EXIT_HLT: return on_halt(v);
+    case BLINK_EXIT_STOP: return false;
+    case BLINK_EXIT_SMC:
+        /* The rest of the block it stood in may be what it has just changed. */
+        v->smc_drops++;
+        v->context.link_from = NULL;
+        vcpu_single(v);
+        return true;
+    default: return true;
+    }
+}
+
+/* One round: what waits, then guest code. */
+static bool one_round(struct vcpu *v) {
+    struct blink_cpu *cpu = v->cpu;
+    if (__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST)) {
+        if (!attend(v))
+            return false;
+        if (cpu->attention & BLINK_ATTN_STEP) {
+            step(v);
+            if (v->stepping)
+                step_done(v);
+            return true;
+        }
+    }
+    run_block(v);
+    return true;
+}
+
+static void end(struct vcpu *v) {
+    struct exec *x = v->exec;
+    unpin(v);
+    if (v->step)
+        park_stepped(v);
+    if (x->abi)
+        x->abi->thread_end(x->abi_self, v->cpu);
+    signals_detach(v);
+    park_thread(NULL);
+    vcpu_destroy(v);
+}
+
+void vcpu_run(struct vcpu *v) {
+    park_thread(v);
+    /* A fault in guest code, on this thread, comes back here from anywhere below. */
+    if (sigsetjmp(v->context.unwind, 0)) {
+        v->in_jit = 0;
+        vcpu_leave(v);
+        if (v->stepping)
+            step_done(v);
+    }
+    while (handle_exit(v) && one_round(v))
+        ;
+    end(v);
+}

@@ -1,0 +1,27 @@
+/*
+ * A host system call that a signal cannot slip past: the handler moves a program counter that
+ * stands between `begin` and `end` to `abort`, so a signal that came after the check and before
+ * the kernel was entered still ends the call. The only file that knows host registers.
+ */
+#ifndef CORE_EXEC_SAFE_SYSCALL_H
+#define CORE_EXEC_SAFE_SYSCALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+/* Negated errno as the kernel returns it; -EINTR without entering the kernel if any of `mask` is
+ * set in *attention. */
+int64_t safe_syscall(const volatile uint32_t *attention, int64_t number, const uint64_t args[6],
+                     uint32_t mask);
+
+/* Program counter of an interrupted context; page-fault facts of a SIGSEGV or SIGBUS. */
+uint64_t context_pc(const ucontext_t *context);
+bool context_write_fault(const ucontext_t *context);
+/* The floating-point status flags guest code had raised, where the host keeps them in a register
+ * that signal delivery resets: in the format of MXCSR. */
+uint32_t context_mxcsr(const ucontext_t *context);
+/* If the context stands in the window of safe_syscall, make it return -EINTR. */
+void context_abort_syscall(ucontext_t *context);
+
+#endif

@@ -1,0 +1,305 @@
+/*
+ * Host signals. Synchronous ones are faults of guest code or of a guarded copy, or a defect of
+ * blink. Asynchronous ones are recorded, one at a time for each vCPU, until its guest ABI takes
+ * them. The handlers are the process's; all else hangs on the vCPU of the thread.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "exec/internal.h"
+#include "exec/safe_syscall.h"
+
+#define ALT_STACK_SIZE (64u << 10)
+#define SIGNAL_COUNT   64
+#define KICK           SIGRTMAX /* makes a blocking host call of a vCPU return */
+
+static const int sync_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+#define SYNC_COUNT (sizeof sync_signals / sizeof sync_signals[0])
+
+/* Trampoline state: the vCPU this thread runs, and the guarded copy under way on it. */
+static _Thread_local struct vcpu *current;
+static _Thread_local sigjmp_buf *volatile copy_unwind;
+
+static bool is_sync(int signo) {
+    for (size_t k = 0; k < SYNC_COUNT; k++)
+        if (sync_signals[k] == signo)
+            return true;
+    return false;
+}
+
+/* ---- guarded copies ---- */
+
+/* sigsetjmp and no more in a frame of its own: nothing of the caller's lives across it. */
+static __attribute__((noinline)) int guarded(void *dst, const void *src, size_t size,
+                                             sigjmp_buf *here) {
+    if (sigsetjmp(*here, 0))
+        return -EFAULT;
+    copy_unwind = here;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    memcpy(dst, src, size);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    copy_unwind = NULL;
+    return 0;
+}
+
+int signals_guarded_copy(void *dst, const void *src, size_t size) {
+    sigjmp_buf here;
+    return guarded(dst, src, size, &here);
+}
+
+/* ---- synchronous ---- */
+
+/* A defect of blink itself, or a signal that has nowhere to go: the default action. */
+static void fatal(int signo) {
+    static const char text[] = "blink: internal error: a host fault outside of guest code\n";
+    if (is_sync(signo)) {
+        ssize_t rc = write(2, text, sizeof text - 1);
+        (void)rc;
+    }
+    signal(signo, SIG_DFL);
+}
+
+static bool writes_memory(const struct blink_insn *i) {
+    for (uint32_t k = 0; k < 4; k++)
+        if (i->opnd[k].kind == BLINK_OPND_MEM && (i->opnd[k].access & BLINK_ACCESS_WRITE))
+            return true;
+    return false;
+}
+
+/* Put the state before the faulting instruction into the CPU. */
+static int settle(struct vcpu *v, ucontext_t *context) {
+    struct exec *x = v->exec;
+    if (x->jit && v->in_jit) {
+        uint64_t pc = context_pc(context);
+        return x->jit->recover(x->jit_self, v->cpu, context, pc);
+    }
+    interp_settle(v->cpu);
+    return 0;
+}
+
+static void unwind_guest(struct vcpu *v, ucontext_t *context, uint32_t reason) {
+    if (settle(v, context)) {
+        fatal(SIGSEGV);
+        return;
+    }
+    v->cpu->exit_reason = reason;
+    /* Delivery reset the host's register: what guest code had raised is in the context. */
+    v->cpu->mxcsr |= context_mxcsr(context) & 0x3f;
+    pthread_sigmask(SIG_SETMASK, &context->uc_sigmask, NULL);
+    siglongjmp(v->context.unwind, 1);
+}
+
+static void guest_fault(struct vcpu *v, const struct mem_fault *fault, ucontext_t *context) {
+    struct blink_cpu *cpu = v->cpu;
+    cpu->exit_info = fault->vector;
+    cpu->exit_error = fault->error;
+    if (fault->vector == BLINK_EXC_PF || fault->vector == BLINK_EXC_BUS)
+        cpu->cr2 = fault->address;
+    v->context.page_faults++;
+    /* Hardware checks a read-modify-write for writing at once. */
+    if (fault->vector == BLINK_EXC_PF && !v->in_jit && cpu->insn && writes_memory(cpu->insn))
+        cpu->exit_error |= BLINK_PF_W;
+    unwind_guest(v, context, BLINK_EXIT_FAULT);
+}
+
+static void on_memory_fault(struct vcpu *v, int signo, const siginfo_t *info, ucontext_t *context) {
+    struct mem_fault fault = {0};
+    bool kernel = info->si_code == SI_KERNEL;
+    switch (mem_host_fault(v->exec->mem, (uintptr_t)info->si_addr, context_write_fault(context),
+                           signo == SIGBUS, kernel, &fault)) {
+    case MEM_FAULT_GUEST: guest_fault(v, &fault, context); break;
+    case MEM_FAULT_SMC: unwind_guest(v, context, BLINK_EXIT_SMC); break;
+    case MEM_FAULT_RETRY: break;
+    case MEM_FAULT_FOREIGN: fatal(signo); break;
+    }
+}
+
+static void record(struct vcpu *v, int signo, const siginfo_t *info, ucontext_t *context);
+
+static void on_sync(int signo, siginfo_t *info, void *context) {
+    int saved = errno;
+    struct vcpu *v = current;
+    bool sent = info->si_code <= 0; /* by a process, not by an instruction */
+    if (sent && v)
+        record(v, signo, info, context);
+    else if (!sent && copy_unwind && (signo == SIGSEGV || signo == SIGBUS)) {
+        sigjmp_buf *to = copy_unwind;
+        copy_unwind = NULL;
+        pthread_sigmask(SIG_SETMASK, &((ucontext_t *)context)->uc_sigmask, NULL);
+        siglongjmp(*to, 1);
+    } else if (!sent && v && v->in_guest && (signo == SIGSEGV || signo == SIGBUS))
+        on_memory_fault(v, signo, info, context);
+    else
+        fatal(signo);
+    errno = saved;
+}
+
+/* ---- asynchronous ---- */
+
+/* While the slot is full nothing else may come; what signals_take restores rules afterwards. */
+static void record(struct vcpu *v, int signo, const siginfo_t *info, ucontext_t *context) {
+    v->slot = *info;
+    v->slot_signo = signo;
+    v->pending = 1;
+    v->signals++;
+    sigfillset(&context->uc_sigmask);
+    /* An instruction may fault all the same. */
+    sigdelset(&context->uc_sigmask, SIGSEGV);
+    sigdelset(&context->uc_sigmask, SIGBUS);
+    attention_set(v->cpu, BLINK_ATTN_SIGNAL);
+    context_abort_syscall(context);
+}
+
+static void on_async(int signo, siginfo_t *info, void *context) {
+    int saved = errno;
+    struct vcpu *v = current;
+    if (v && signo == KICK && __atomic_exchange_n(&v->kicked, 0, __ATOMIC_SEQ_CST))
+        context_abort_syscall(context);
+    else if (v)
+        record(v, signo, info, context);
+    errno = saved;
+}
+
+void signals_kick(struct vcpu *v) {
+    __atomic_store_n(&v->kicked, 1, __ATOMIC_SEQ_CST);
+    pthread_kill(v->thread, KICK);
+}
+
+static int catch (int signo, void (*handler)(int, siginfo_t *, void *), bool sync) {
+    struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigfillset(&sa.sa_mask);
+    if (sync) {
+        /* One may arise within the handling of another: a guarded copy within a fault. */
+        sa.sa_flags |= SA_NODEFER;
+        for (size_t k = 0; k < SYNC_COUNT; k++)
+            sigdelset(&sa.sa_mask, sync_signals[k]);
+    }
+    return sigaction(signo, &sa, NULL) ? -errno : 0;
+}
+
+int signals_install(void) {
+    int rc = catch (KICK, on_async, false);
+    for (size_t k = 0; k < SYNC_COUNT && rc == 0; k++)
+        rc = catch (sync_signals[k], on_sync, true);
+    return rc;
+}
+
+/* ---- per thread ---- */
+
+static void apply_mask(const struct vcpu *v) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int signo = 1; signo <= SIGNAL_COUNT; signo++)
+        if ((v->guest_mask >> (signo - 1)) & 1 && !is_sync(signo) && signo != KICK)
+            sigaddset(&set, signo);
+    pthread_sigmask(SIG_SETMASK, &set, NULL);
+}
+
+static uint64_t host_mask(void) {
+    sigset_t set;
+    uint64_t mask = 0;
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    for (int signo = 1; signo <= SIGNAL_COUNT; signo++)
+        if (sigismember(&set, signo) == 1)
+            mask |= UINT64_C(1) << (signo - 1);
+    return mask;
+}
+
+int signals_attach(struct vcpu *v) {
+    v->signal_stack =
+        mmap(NULL, ALT_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (v->signal_stack == MAP_FAILED) {
+        v->signal_stack = NULL;
+        return -errno;
+    }
+    stack_t ss = {.ss_sp = v->signal_stack, .ss_size = ALT_STACK_SIZE};
+    if (sigaltstack(&ss, NULL))
+        return -errno;
+    v->thread = pthread_self();
+    if (!v->own_thread)
+        v->guest_mask = host_mask();
+    current = v;
+    apply_mask(v);
+    return 0;
+}
+
+void signals_detach(struct vcpu *v) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    current = NULL;
+    stack_t off = {.ss_flags = SS_DISABLE};
+    sigaltstack(&off, NULL);
+    if (v->signal_stack)
+        munmap(v->signal_stack, ALT_STACK_SIZE);
+    v->signal_stack = NULL;
+}
+
+/* ---- for the guest ABI ---- */
+
+int64_t signals_syscall(struct blink_cpu *cpu, int64_t number, uint64_t a0, uint64_t a1,
+                        uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) {
+    const uint64_t args[6] = {a0, a1, a2, a3, a4, a5};
+    return safe_syscall(&cpu->attention, number, args, BLINK_ATTN_SIGNAL | BLINK_ATTN_STOP);
+}
+
+int signals_watch(struct blink_machine *machine, int32_t signo, uint32_t disposition) {
+    (void)machine;
+    /* The host's C library keeps the two below its first real-time signal. */
+    if (signo < 1 || signo > SIGNAL_COUNT || (signo > SIGSYS && signo < SIGRTMIN) ||
+        signo == SIGKILL || signo == SIGSTOP)
+        return -EINVAL;
+    if (is_sync(signo) || signo == KICK)
+        return 0;
+    if (disposition == BLINK_SIGNAL_CATCH)
+        return catch (signo, on_async, false);
+    struct sigaction sa = {.sa_handler = disposition == BLINK_SIGNAL_IGNORE ? SIG_IGN : SIG_DFL};
+    return sigaction(signo, &sa, NULL) ? -errno : 0;
+}
+
+int signals_take(struct blink_cpu *cpu, struct blink_signal *out) {
+    struct vcpu *v = vcpu_of(cpu);
+    if (!v->pending)
+        return -EAGAIN;
+    struct blink_signal s = {.struct_size = sizeof s,
+                             .signo = v->slot_signo,
+                             .code = v->slot.si_code,
+                             .err = v->slot.si_errno};
+    _Static_assert(sizeof s.info == sizeof v->slot, "siginfo_t is 128 bytes");
+    memcpy(s.info, &v->slot, sizeof s.info);
+    *out = s;
+    attention_clear(cpu, BLINK_ATTN_SIGNAL);
+    v->pending = 0;
+    apply_mask(v);
+    return 0;
+}
+
+void signals_mask(struct blink_cpu *cpu, uint64_t mask) {
+    struct vcpu *v = vcpu_of(cpu);
+    v->guest_mask = mask;
+    if (!v->pending)
+        apply_mask(v);
+}
+
+void signals_forked(struct vcpu *v) {
+    if (!v->pending)
+        return;
+    v->pending = 0;
+    attention_clear(v->cpu, BLINK_ATTN_SIGNAL);
+    apply_mask(v);
+}
+
+void signals_die(struct blink_machine *machine, int32_t signo) {
+    struct exec *x = machine_exec(machine);
+    x->options.hooks.last_words(machine);
+    signal(signo, SIG_DFL);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    raise(signo);
+}
