@@ -1,0 +1,66 @@
+/*
+ * What the files of the machine share.
+ */
+#ifndef CORE_MACHINE_INTERNAL_H
+#define CORE_MACHINE_INTERNAL_H
+
+#include <blink/device.h>
+#include <blink/host.h>
+#include <blink/loader.h>
+#include <blink/plugin.h>
+
+#include "bus/bus.h"
+#include "exec/exec.h"
+#include "machine/machine.h"
+#include "mem/space.h"
+
+#define MACHINE_MAX_PLUGINS 64u
+
+/* A plugin with its one instance in this machine. */
+struct instance {
+    const struct plugin_ref *ref;
+    struct blink_plugin *self;
+    bool active;
+};
+
+struct blink_machine {
+    struct machine_options options;
+    struct plugin_registry *registry;
+    struct blink_host host;
+    struct blink_bus *bus;
+    struct exec *exec;
+    struct blink_mem *mem;
+    struct blink_cpu *cpu; /* the first */
+    struct instance instance[MACHINE_MAX_PLUGINS];
+    uint32_t instances;
+    struct blink_program program; /* of the loader */
+    uint64_t started;             /* nanoseconds, for the statistics */
+};
+
+/* instances.c: one instance of KIND `name`, made when first asked for. 0; -ENOENT without a line;
+ * others after a logged line. */
+int machine_instance(struct blink_machine *m, uint32_t kind, const char *name, const char *args,
+                     struct instance **out);
+int machine_activate(struct blink_machine *m, struct instance *i);
+/* Deactivate and destroy all, last made first. */
+void machine_drop_instances(struct blink_machine *m);
+void machine_error(struct blink_machine *m, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* load.c: the loader for an open file; NULL if none takes it. */
+struct instance *machine_choose_loader(struct blink_machine *m, const struct blink_image *image);
+/* Open and describe `path`, or take `fd`. -errno. `head` holds 4096 bytes. */
+int machine_open_image(const char *path, const char *guest_path, int fd, uint8_t *head,
+                       struct blink_image *image);
+
+/* script.c: if the image is a script, its interpreter. */
+struct machine_script {
+    char interpreter[256], argument[256]; /* argument "" if there is none */
+};
+bool machine_is_script(const struct blink_image *image, struct machine_script *out);
+
+/* respawn.c */
+int machine_respawn(struct blink_machine *m, const char *path, const char *guest_path,
+                    const char *const *argv, const char *const *envp);
+
+#endif

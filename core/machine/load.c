@@ -1,0 +1,265 @@
+/*
+ * From a file to a loaded program: which loader, which guest ABI, the first vCPU's start. On the
+ * main thread.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cpu/cpu.h"
+#include "machine/internal.h"
+
+#define HEAD_SIZE 4096u
+
+/* Loaders that are asked; names map to files, nothing is scanned. */
+static const char *const loader_names[] = {"elf", "ape", "flat", "realmode", NULL};
+
+static ssize_t read_head(int fd, uint8_t *head) {
+    size_t done = 0;
+    while (done < HEAD_SIZE) {
+        ssize_t n = pread(fd, head + done, HEAD_SIZE - done, (off_t)done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+int machine_open_image(const char *path, const char *guest_path, int fd, uint8_t *head,
+                       struct blink_image *image) {
+    struct stat st;
+    bool own = fd < 0;
+    if (own)
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    int rc = 0;
+    ssize_t n = 0;
+    if (fstat(fd, &st))
+        rc = -errno;
+    else if (S_ISDIR(st.st_mode))
+        rc = -EISDIR;
+    else if (!S_ISREG(st.st_mode))
+        rc = -EACCES;
+    else if ((n = read_head(fd, head)) < 0)
+        rc = (int)n;
+    if (rc) {
+        if (own)
+            close(fd);
+        return rc;
+    }
+    *image = (struct blink_image){
+        .struct_size = sizeof *image,
+        .fd = fd,
+        .path = path,
+        .guest_path = guest_path,
+        .head = head,
+        .head_size = (size_t)n,
+        .size = (uint64_t)st.st_size,
+    };
+    return 0;
+}
+
+static void consider(struct blink_machine *m, const struct blink_image *image, const char *name,
+                     struct instance **best, int32_t *best_score) {
+    struct instance *i;
+    if (machine_instance(m, BLINK_KIND_LOADER, name, "", &i))
+        return;
+    const struct blink_loader_ops *ops = i->ref->ops;
+    int32_t score = ops->probe(i->self, image);
+    if (score <= BLINK_PROBE_NO || i == *best)
+        return;
+    if (*best && score == *best_score) {
+        char text[256];
+        bool first = strcmp(name, (*best)->ref->name) < 0;
+        snprintf(text, sizeof text, "loaders %s and %s both score %d; taking %s",
+                 (*best)->ref->name, name, (int)score, first ? name : (*best)->ref->name);
+        machine_log_line(&m->options.log, BLINK_LOG_INFO, text);
+        if (!first)
+            return;
+    } else if (score < *best_score) {
+        return;
+    }
+    *best = i;
+    *best_score = score;
+}
+
+static struct instance *choose(struct blink_machine *m, const struct blink_image *image,
+                               int32_t *score_out) {
+    struct instance *best = NULL;
+    int32_t score = 0;
+    const struct plugin_ref *ref;
+    for (size_t k = 0; loader_names[k]; k++)
+        consider(m, image, loader_names[k], &best, &score);
+    /* Those that --plugin named, whatever they are called. */
+    for (size_t n = 0; (ref = registry_loaded(m->registry, n)); n++)
+        if (ref->kind == BLINK_KIND_LOADER)
+            consider(m, image, ref->name, &best, &score);
+    *score_out = score;
+    return best;
+}
+
+struct instance *machine_choose_loader(struct blink_machine *m, const struct blink_image *image) {
+    int32_t score;
+    return choose(m, image, &score);
+}
+
+static int status_of(int error) {
+    return error == -ENOENT || error == -ENOTDIR ? MACHINE_STATUS_NOT_FOUND : MACHINE_STATUS_NOEXEC;
+}
+
+static const char *open_error(int error) {
+    switch (error) {
+    case -EISDIR: return "is a directory";
+    case -EACCES: return "not a regular file that can be read";
+    case -ENOENT: return "no such file";
+    default: return strerror(-error);
+    }
+}
+
+static int make_memory(struct blink_machine *m) {
+    struct mem_options o = {.strategy = m->options.paged ? MEM_PAGED : MEM_LINEAR,
+                            .hooks = exec_mem_hooks(m->exec)};
+    int rc = mem_create(&o, &m->mem);
+    if (rc) {
+        machine_error(m, "cannot reserve guest memory: %s", strerror(-rc));
+        return rc;
+    }
+    exec_set_mem(m->exec, m->mem);
+    rc = exec_first_cpu(m->exec, &m->cpu);
+    if (rc)
+        machine_error(m, "cannot make a vCPU: %s", strerror(-rc));
+    return rc;
+}
+
+static int start(struct blink_machine *m, const struct machine_program *p) {
+    struct instance *i;
+    const char *name = m->program.abi;
+    int rc = machine_instance(m, BLINK_KIND_ABI, name, "", &i);
+    if (rc == -ENOENT)
+        machine_error(m, "%s: needs the guest ABI \"%s\", and there is no plugin abi-%s.so",
+                      p->guest_path, name, name);
+    if (rc || machine_activate(m, i))
+        return MACHINE_STATUS_FAILED;
+    const struct blink_abi_ops *abi = i->ref->ops;
+    exec_set_abi(m->exec, abi, i->self);
+    if (strcmp(name, "bios") != 0) {
+        uint64_t cr3 = m->cpu->cr3; /* the memory's own tables */
+        cpu_reset_user64(m->cpu);
+        m->cpu->cr3 = cr3;
+    }
+    m->cpu->rip = m->program.start;
+    struct blink_start s = {
+        .struct_size = sizeof s,
+        .program = &m->program,
+        .path = p->guest_path,
+        .host_path = p->host_path,
+        .argv = p->argv,
+        .envp = p->envp,
+    };
+    rc = abi->start(i->self, m->cpu, &s);
+    if (rc)
+        machine_error(m, "%s: the guest ABI cannot start it: %s", p->guest_path, strerror(-rc));
+    return rc ? MACHINE_STATUS_FAILED : 0;
+}
+
+/* A format that is known by its first bytes is one that Linux would execute: it needs the right. */
+static bool may_execute(const struct machine_program *p, int32_t score) {
+    return score < BLINK_PROBE_MAGIC || p->fd >= 0 ||
+           faccessat(AT_FDCWD, p->host_path, X_OK, AT_EACCESS) == 0;
+}
+
+static int load_image(struct blink_machine *m, const struct machine_program *p,
+                      const struct blink_image *image) {
+    int32_t score;
+    struct instance *loader = choose(m, image, &score);
+    if (!loader) {
+        machine_error(m, "%s: %s", p->guest_path,
+                      image->head_size ? "no loader knows this format" : "empty file");
+        return MACHINE_STATUS_NOEXEC;
+    }
+    if (!may_execute(p, score)) {
+        machine_error(m, "%s: not executable; chmod +x it", p->guest_path);
+        return MACHINE_STATUS_NOEXEC;
+    }
+    if (machine_activate(m, loader) || make_memory(m))
+        return MACHINE_STATUS_FAILED;
+    const struct blink_loader_ops *ops = loader->ref->ops;
+    m->program.struct_size = sizeof m->program;
+    if (ops->load(loader->self, m->mem, image, &m->program))
+        return MACHINE_STATUS_NOEXEC;
+    return start(m, p);
+}
+
+/* The command line that a script stands for: interpreter, argument, script, its arguments. */
+static int load_script(struct blink_machine *m, const struct machine_program *p,
+                       const struct machine_script *script, uint32_t depth);
+
+static int load_at_depth(struct blink_machine *m, const struct machine_program *p, uint32_t depth) {
+    uint8_t head[HEAD_SIZE];
+    struct blink_image image;
+    struct machine_script script;
+    int rc = machine_open_image(p->host_path, p->guest_path, p->fd, head, &image), status;
+    if (rc) {
+        machine_error(m, "%s: %s", p->guest_path, open_error(rc));
+        return status_of(rc);
+    }
+    if (machine_is_script(&image, &script))
+        status = load_script(m, p, &script, depth);
+    else
+        status = load_image(m, p, &image);
+    if (image.fd != p->fd)
+        close(image.fd);
+    return status;
+}
+
+static int load_script(struct blink_machine *m, const struct machine_program *p,
+                       const struct machine_script *script, uint32_t depth) {
+    char host[PATH_MAX];
+    const char *root = m->host.option(m, "root");
+    /* As deep as Linux goes. */
+    if (depth == 4) {
+        machine_error(m, "%s: too many scripts as interpreters of scripts", p->guest_path);
+        return MACHINE_STATUS_NOEXEC;
+    }
+    int rc = machine_find_in_root(root, script->interpreter, host, sizeof host);
+    if (rc) {
+        machine_error(m, "%s: interpreter %s: %s", p->guest_path, script->interpreter,
+                      strerror(-rc));
+        return status_of(rc);
+    }
+    size_t args = 0, n = 0;
+    while (p->argv[args])
+        args++;
+    const char **argv = calloc(args + 4, sizeof *argv);
+    if (!argv)
+        return MACHINE_STATUS_FAILED;
+    argv[n++] = script->interpreter;
+    if (script->argument[0])
+        argv[n++] = script->argument;
+    argv[n++] = p->guest_path;
+    for (size_t k = 1; k < args; k++)
+        argv[n++] = p->argv[k];
+    struct machine_program interpreter = {
+        .host_path = host,
+        .guest_path = script->interpreter,
+        .fd = -1,
+        .argv = argv,
+        .envp = p->envp,
+    };
+    int status = load_at_depth(m, &interpreter, depth + 1);
+    free(argv);
+    return status;
+}
+
+int machine_load(struct blink_machine *m, const struct machine_program *p) {
+    return load_at_depth(m, p, 0);
+}

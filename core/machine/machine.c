@@ -1,0 +1,267 @@
+/*
+ * The wiring: what the registry finds becomes the parts of one machine. On the main thread but for
+ * the host functions, which any thread may call.
+ */
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "machine/internal.h"
+
+#if defined(__x86_64__)
+  #define HOST_JIT "x86_64"
+#elif defined(__aarch64__)
+  #define HOST_JIT "aarch64"
+#else
+  #define HOST_JIT NULL
+#endif
+
+/* ---- what plugins see ---- */
+
+static void host_log(struct blink_machine *m, int32_t level, const char *text) {
+    machine_log_line(&m->options.log, level, text);
+}
+
+static int32_t host_log_enabled(struct blink_machine *m, int32_t level) {
+    const struct machine_log *log = &m->options.log;
+    return level == BLINK_LOG_STRACE || level <= log->verbosity || log->file_fd >= 0;
+}
+
+static const void *host_get_iface(struct blink_machine *m, const char *id) {
+    static const struct {
+        const char *id;
+        const void *iface;
+    } table[] = {
+        {BLINK_IFACE_MEM, &mem_iface},           {BLINK_IFACE_EXEC, &exec_iface},
+        {BLINK_IFACE_BUS, &bus_iface},           {BLINK_IFACE_DEBUG, &debug_iface},
+        {BLINK_IFACE_JIT_HOST, &jit_host_iface},
+    };
+    (void)m;
+    for (size_t k = 0; k < sizeof table / sizeof table[0]; k++)
+        if (strcmp(table[k].id, id) == 0)
+            return table[k].iface;
+    return NULL;
+}
+
+static const char *host_option(struct blink_machine *m, const char *name) {
+    for (const struct machine_setting *s = m->options.settings; s && s->name; s++)
+        if (strcmp(s->name, name) == 0)
+            return s->value;
+    return NULL;
+}
+
+struct exec *machine_exec(struct blink_machine *m) {
+    return m->exec;
+}
+
+struct blink_bus *machine_bus(struct blink_machine *m) {
+    return m->bus;
+}
+
+/* ---- hooks of the loop ---- */
+
+static void last_words(struct blink_machine *m) {
+    if (m->options.last_words)
+        m->options.last_words(m);
+}
+
+static int find_jit(struct blink_machine *m, const char *name, const struct blink_jit_ops **ops,
+                    struct blink_plugin **self) {
+    struct instance *i;
+    int rc = machine_instance(m, BLINK_KIND_JIT, name, "", &i);
+    if (rc)
+        return rc;
+    *ops = i->ref->ops;
+    *self = i->self;
+    return 0;
+}
+
+/* ---- making ---- */
+
+static int make_exec(struct blink_machine *m) {
+    struct instance *i;
+    const char *name = m->options.decoder ? m->options.decoder : "capstone";
+    int rc = machine_instance(m, BLINK_KIND_DECODER, name, "", &i);
+    if (rc == -ENOENT)
+        machine_error(m, "no plugin decoder-%s.so; name its folder with --plugin-dir", name);
+    if (rc == 0)
+        rc = machine_activate(m, i);
+    if (rc)
+        return rc;
+    const char *const *devices = m->options.devices;
+    struct exec_options o = {
+        .hooks = {.machine = m,
+                  .log = host_log,
+                  .last_words = last_words,
+                  .respawn = machine_respawn,
+                  .find_jit = find_jit},
+        .decoder = i->ref->ops,
+        .decoder_self = i->self,
+        .bus = m->bus,
+        .user_ports = devices && devices[0],
+    };
+    return exec_create(&o, &m->exec);
+}
+
+/* "NAME[,ARGS]" */
+static int make_named(struct blink_machine *m, uint32_t kind, const char *text,
+                      struct instance **out) {
+    char name[64];
+    size_t n = strcspn(text, ",");
+    if (n == 0 || n >= sizeof name) {
+        machine_error(m, "%s: not the name of a %s", text, plugin_kind_name(kind));
+        return -EINVAL;
+    }
+    memcpy(name, text, n);
+    name[n] = 0;
+    int rc = machine_instance(m, kind, name, text[n] ? text + n + 1 : "", out);
+    if (rc == -ENOENT)
+        machine_error(m, "no plugin %s-%s.so; name its folder with --plugin-dir",
+                      plugin_kind_name(kind), name);
+    return rc ? rc : machine_activate(m, *out);
+}
+
+static int make_devices(struct blink_machine *m) {
+    const char *const *list = m->options.devices;
+    struct instance *i;
+    for (size_t k = 0; list && list[k]; k++) {
+        int rc = make_named(m, BLINK_KIND_DEVICE, list[k], &i);
+        if (rc)
+            return rc;
+        ((const struct blink_device_ops *)i->ref->ops)->reset(i->self);
+    }
+    return 0;
+}
+
+static int make_observers(struct blink_machine *m) {
+    const char *const *list = m->options.observers;
+    struct instance *i;
+    for (size_t k = 0; list && list[k]; k++) {
+        int rc = make_named(m, BLINK_KIND_OBSERVER, list[k], &i);
+        if (rc)
+            return rc;
+        exec_add_observer(m->exec, (struct exec_observer){.ops = i->ref->ops, .self = i->self});
+    }
+    return 0;
+}
+
+/* The host's own back end is used where it exists; one that was asked for must exist. */
+static int choose_jit(struct blink_machine *m) {
+    const char *name = m->options.jit ? m->options.jit : HOST_JIT;
+    int rc = name ? exec_set_jit(m->exec, name) : 0;
+    if (rc == -ENOENT && !m->options.jit)
+        return 0;
+    if (rc == -ENOENT)
+        machine_error(m, "no plugin jit-%s.so; name its folder with --plugin-dir", name);
+    else if (rc)
+        machine_error(m, "jit %s cannot be used: %s", name, strerror(-rc));
+    return rc;
+}
+
+static uint64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+int machine_create(const struct machine_options *options, struct plugin_registry *registry,
+                   struct blink_machine **out) {
+    struct blink_machine *m = calloc(1, sizeof *m);
+    if (!m)
+        return -ENOMEM;
+    m->options = *options;
+    m->registry = registry;
+    m->started = now();
+    m->host = (struct blink_host){
+        .struct_size = sizeof m->host,
+        .abi_major = BLINK_ABI_MAJOR,
+        .abi_minor = BLINK_ABI_MINOR,
+        .page_size = (uint32_t)sysconf(_SC_PAGESIZE),
+        .machine = m,
+        .log = host_log,
+        .log_enabled = host_log_enabled,
+        .get_iface = host_get_iface,
+        .option = host_option,
+    };
+    int rc = bus_create(&m->bus);
+    if (rc == 0)
+        rc = make_exec(m);
+    if (rc == 0)
+        rc = make_devices(m);
+    if (rc == 0)
+        rc = make_observers(m);
+    if (rc == 0)
+        rc = choose_jit(m);
+    if (rc) {
+        machine_destroy(m);
+        return rc;
+    }
+    *out = m;
+    return 0;
+}
+
+void machine_destroy(struct blink_machine *m) {
+    if (!m)
+        return;
+    exec_destroy(m->exec);
+    machine_drop_instances(m);
+    mem_destroy(m->mem);
+    bus_destroy(m->bus);
+    free(m);
+}
+
+int machine_run(struct blink_machine *m) {
+    return exec_run(m->exec);
+}
+
+/* ---- statistics ---- */
+
+void machine_print_plugins(struct blink_machine *m) {
+    char text[1024];
+    size_t n = (size_t)snprintf(text, sizeof text, "plugins:");
+    for (uint32_t k = 0; k < m->instances && n < sizeof text; k++) {
+        const struct instance *i = &m->instance[k];
+        if (i->active)
+            n += (size_t)snprintf(text + n, sizeof text - n, " %s-%s (%s)",
+                                  plugin_kind_name(i->ref->kind), i->ref->name, i->ref->path);
+    }
+    machine_log_line(&m->options.log, BLINK_LOG_ERROR, text);
+}
+
+static void print_exits(struct blink_machine *m, const struct blink_exec_stats *s) {
+    static const char *const names[BLINK_EXIT_COUNT] = {
+        "none", "block", "attention", "syscall", "interrupt", "fault", "halt", "rewritten", "stop",
+    };
+    char text[512];
+    size_t n = (size_t)snprintf(text, sizeof text, "exits:");
+    for (uint32_t k = 1; k < BLINK_EXIT_COUNT; k++)
+        n += (size_t)snprintf(text + n, sizeof text - n, " %s %llu", names[k],
+                              (unsigned long long)s->exits[k]);
+    machine_log_line(&m->options.log, BLINK_LOG_ERROR, text);
+}
+
+void machine_print_stats(struct blink_machine *m) {
+    struct blink_exec_stats s = {.struct_size = sizeof s};
+    char text[256];
+    exec_iface.stats(m, &s);
+    double seconds = (double)(now() - m->started) / 1e9;
+    snprintf(text, sizeof text, "instructions: %llu in %.3f s (%.1f million a second)",
+             (unsigned long long)s.instructions, seconds,
+             seconds > 0 ? (double)s.instructions / seconds / 1e6 : 0.0);
+    machine_log_line(&m->options.log, BLINK_LOG_ERROR, text);
+    snprintf(text, sizeof text, "decoded: %llu blocks, %llu instructions",
+             (unsigned long long)s.blocks_decoded, (unsigned long long)s.insns_decoded);
+    machine_log_line(&m->options.log, BLINK_LOG_ERROR, text);
+    print_exits(m, &s);
+    snprintf(text, sizeof text,
+             "TLB misses: %llu, page faults: %llu, syscalls: %llu, signals: %llu, rewritten code: "
+             "%llu",
+             (unsigned long long)s.tlb_misses, (unsigned long long)s.page_faults,
+             (unsigned long long)s.syscalls, (unsigned long long)s.signals,
+             (unsigned long long)s.smc_drops);
+    machine_log_line(&m->options.log, BLINK_LOG_ERROR, text);
+}

@@ -1,0 +1,123 @@
+/*
+ * execve of the guest: this process becomes another blink with the same options. The program is
+ * handed on as an open file, so that one with close-on-exec or without a name works; its
+ * environment as a file too, so that what the guest sets for its own dynamic linker does not
+ * reach the host's. By a vCPU's thread.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "machine/internal.h"
+
+static int write_all(int fd, const char *text, size_t size) {
+    while (size) {
+        ssize_t n = write(fd, text, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        text += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int environment_file(const char *const *envp) {
+    int fd = memfd_create("blink-environment", 0), rc = 0;
+    if (fd < 0)
+        return -errno;
+    for (size_t k = 0; envp && envp[k] && rc == 0; k++)
+        rc = write_all(fd, envp[k], strlen(envp[k]) + 1);
+    if (rc) {
+        close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+/* As execve(2) judges it. A script passes: the next blink finds its interpreter. */
+static int check(struct blink_machine *m, const char *path, const char *guest_path, int fd) {
+    uint8_t head[4096];
+    struct blink_image image;
+    struct machine_script script;
+    if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS))
+        return -errno;
+    int rc = machine_open_image(path, guest_path, fd, head, &image);
+    if (rc)
+        return rc == -EISDIR ? -EACCES : rc;
+    if (machine_is_script(&image, &script))
+        return 0;
+    return machine_choose_loader(m, &image) ? 0 : -ENOEXEC;
+}
+
+static size_t count(const char *const *v) {
+    size_t n = 0;
+    while (v && v[n])
+        n++;
+    return n;
+}
+
+/* The options, the program's own, "-0", its name, and its arguments. */
+static char **command(struct blink_machine *m, char *const own[3], const char *guest_path,
+                      const char *const *argv) {
+    size_t options = count(m->options.respawn_args), args = count(argv), n = 0;
+    const char **out = calloc(options + args + 8, sizeof *out);
+    if (!out)
+        return NULL;
+    for (size_t k = 0; k < options; k++)
+        out[n++] = m->options.respawn_args[k];
+    for (size_t k = 0; k < 3; k++)
+        out[n++] = own[k];
+    out[n++] = "-0";
+    out[n++] = "--";
+    out[n++] = guest_path;
+    if (args == 0)
+        out[n++] = "";
+    for (size_t k = 0; k < args; k++)
+        out[n++] = argv[k];
+    return (char **)out;
+}
+
+static int replace(struct blink_machine *m, const char *path, const char *guest_path, int fd,
+                   int env, const char *const *argv) {
+    size_t room = strlen(path) + sizeof MACHINE_OPTION_HOST + 8;
+    char fd_text[32], env_text[32], *host_text = malloc(room);
+    char *own[3] = {fd_text, env_text, host_text};
+    char **args = NULL;
+    int rc = -ENOMEM;
+    if (host_text) {
+        snprintf(fd_text, sizeof fd_text, "--" MACHINE_OPTION_FD "=%d", fd);
+        snprintf(env_text, sizeof env_text, "--" MACHINE_OPTION_ENV "=%d", env);
+        snprintf(host_text, room, "--" MACHINE_OPTION_HOST "=%s", path);
+        args = command(m, own, guest_path, argv);
+    }
+    if (args) {
+        if (m->options.last_words)
+            m->options.last_words(m);
+        execve("/proc/self/exe", args, (char *const *)(uintptr_t)m->options.respawn_env);
+        rc = -errno;
+    }
+    free(args);
+    free(host_text);
+    return rc;
+}
+
+int machine_respawn(struct blink_machine *m, const char *path, const char *guest_path,
+                    const char *const *argv, const char *const *envp) {
+    int fd = open(path, O_RDONLY | O_NONBLOCK), env = -1;
+    if (fd < 0)
+        return -errno;
+    int rc = check(m, path, guest_path, fd);
+    if (rc == 0)
+        env = environment_file(envp);
+    if (rc == 0)
+        rc = env < 0 ? env : replace(m, path, guest_path, fd, env, argv);
+    if (env >= 0)
+        close(env);
+    close(fd);
+    return rc;
+}
