@@ -147,29 +147,28 @@ static inline struct fp_num negated(struct fp_num a) {
 BINARY(32)
 BINARY(64)
 
-/* To a format that may be narrower. */
-static inline struct fp_num narrow(struct fp_ctx *c, const struct fp_range r, struct fp_num a) {
-    if (fp_is_nan(&a))
-        return fp_quieted(c, a);
-    if (!fp_ordinary(&a))
-        return a;
-    fp_note_denormal(c, &a);
-    return fp_round(c, r, a.sign, a.exp, a.sig, 0);
-}
-
 uint64_t fp64_from_f32(struct fp_ctx *c, uint32_t a) {
-    return fp_pack(FP_F64, narrow(c, FP_RANGE(c, FP_F64), fp_unpack(c, FP_F32, a)));
+    const struct fp_range r = FP_RANGE(c, FP_F64);
+    struct fp_num x = fp_unpack(c, FP_F32, a);
+    fp_note_denormal(c, &x);
+    return fp_pack(FP_F64, fp_narrow(c, &r, x));
 }
 
 uint32_t fp32_from_f64(struct fp_ctx *c, uint64_t a) {
-    return (uint32_t)fp_pack(FP_F32, narrow(c, FP_RANGE(c, FP_F32), fp_unpack(c, FP_F64, a)));
+    const struct fp_range r = FP_RANGE(c, FP_F32);
+    struct fp_num x = fp_unpack(c, FP_F64, a);
+    fp_note_denormal(c, &x);
+    return (uint32_t)fp_pack(FP_F32, fp_narrow(c, &r, x));
 }
 
 uint16_t fp16_from_f32(struct fp_ctx *c, uint32_t a, uint32_t round) {
     struct fp_ctx own = *c;
     own.round = (uint8_t)round;
     own.ftz = false;
-    struct fp_num x = narrow(&own, FP_RANGE(&own, FP_F16), fp_unpack(c, FP_F32, a));
+    const struct fp_range r = FP_RANGE(&own, FP_F16);
+    struct fp_num x = fp_unpack(c, FP_F32, a);
+    fp_note_denormal(&own, &x);
+    x = fp_narrow(&own, &r, x);
     c->flags = own.flags;
     return (uint16_t)fp_pack(FP_F16, x);
 }

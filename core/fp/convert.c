@@ -1,5 +1,5 @@
 /*
- * Comparison, and conversion to and from integers, of unpacked numbers.
+ * Comparison and conversion of unpacked numbers.
  */
 #include "fp/internal.h"
 
@@ -78,4 +78,12 @@ struct fp_num fp_round_int(struct fp_ctx *c, struct fp_num a, uint32_t round, bo
     a.exp = 63 - z;
     a.cls = FP_CLASS_NORMAL;
     return a;
+}
+
+struct fp_num fp_narrow(struct fp_ctx *c, const struct fp_range *r, struct fp_num a) {
+    if (fp_is_nan(&a))
+        return fp_quieted(c, a);
+    if (!fp_ordinary(&a))
+        return a;
+    return fp_round(c, *r, a.sign, a.exp, a.sig, 0);
 }

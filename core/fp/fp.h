@@ -120,4 +120,39 @@ uint32_t fp32_from_f64(struct fp_ctx *c, uint64_t a);
 uint16_t fp16_from_f32(struct fp_ctx *c, uint32_t a, uint32_t round);
 uint32_t fp32_from_f16(struct fp_ctx *c, uint16_t a);
 
+/*
+ * The 80-bit format. Arithmetic rounds to c->precision. The unsupported encodings (unnormals,
+ * pseudo-infinities, pseudo-NaNs) are invalid operands.
+ */
+struct blink_f80 fp80_add(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
+struct blink_f80 fp80_sub(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
+struct blink_f80 fp80_mul(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
+struct blink_f80 fp80_div(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
+struct blink_f80 fp80_sqrt(struct fp_ctx *c, struct blink_f80 a);
+struct blink_f80 fp80_round(struct fp_ctx *c, struct blink_f80 a);
+/* a * 2^trunc(b): FSCALE. */
+struct blink_f80 fp80_scale(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
+/* Significand, and the exponent as a number: FXTRACT. */
+struct blink_f80 fp80_extract(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 *exponent);
+/*
+ * FPREM, and with `nearest` FPREM1. The three low bits of the quotient are in *quotient; if the
+ * exponents differ too much, *partial is set and the result is as far as one step gets.
+ */
+struct blink_f80 fp80_rem(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b, bool nearest,
+                          uint32_t *quotient, bool *partial);
+uint32_t fp80_compare(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b, bool quiet);
+uint32_t fp80_class(struct blink_f80 a);
+
+struct blink_f80 fp80_from_f32(struct fp_ctx *c, uint32_t a);
+struct blink_f80 fp80_from_f64(struct fp_ctx *c, uint64_t a);
+struct blink_f80 fp80_from_i64(int64_t v);
+uint32_t fp80_to_f32(struct fp_ctx *c, struct blink_f80 a);
+uint64_t fp80_to_f64(struct fp_ctx *c, struct blink_f80 a);
+/* To a signed integer of 16, 32 or 64 bits, or the indefinite one with IE. */
+int64_t fp80_to_int(struct fp_ctx *c, struct blink_f80 a, uint32_t round, uint32_t bits);
+
+/* Packed decimal, 18 digits and a sign in 10 bytes: FBLD, FBSTP. */
+struct blink_f80 fp80_from_bcd(const uint8_t bcd[10]);
+void fp80_to_bcd(struct fp_ctx *c, struct blink_f80 a, uint8_t bcd[10]);
+
 #endif

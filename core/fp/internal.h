@@ -303,6 +303,8 @@ uint64_t fp_integral(struct fp_ctx *c, struct fp_num a, uint32_t round, bool *bi
 /* To a signed integer of `bits` bits, or the indefinite one with IE. */
 int64_t fp_to_int(struct fp_ctx *c, struct fp_num a, uint32_t round, uint32_t bits);
 struct fp_num fp_from_int(int64_t v);
+/* To a format that may be narrower; quiets NaNs, leaves DE to the caller. */
+struct fp_num fp_narrow(struct fp_ctx *c, const struct fp_range *r, struct fp_num a);
 /* To a number of integral value. */
 struct fp_num fp_round_int(struct fp_ctx *c, struct fp_num a, uint32_t round, bool exact);
 
