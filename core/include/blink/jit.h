@@ -63,7 +63,8 @@ struct blink_jit_ops {
     uint32_t cpu_layout; /* BLINK_CPU_LAYOUT likewise */
     /*
      * Translate a block. 0 with `code` filled; -ENOTSUP: interpret this block; -ENOSPC: the arena
-     * is full. [vcpu, under the translation lock]
+     * is full. `code` stays where it is until drop, and is what enter names in *from; `block`
+     * and its instructions do not outlive the call. [vcpu, under the translation lock]
      */
     int (*translate)(struct blink_plugin *self, const struct blink_jit_block *block,
                      struct blink_jit_code *code);
