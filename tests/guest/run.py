@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Suite guest: the programs of this folder natively and under blink, every case in TAP.
+
+usage: run.py --blink PATH --dir DIR [--only NAME] [OPTION of blink]...
+DIR holds the built programs as NAME.FLAVOUR: glibc, musl, pie, bare.
+"""
+
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import blinktest  # noqa: E402
+
+# Program, then the arguments of each of its cases.
+CASES = {
+    "hello": [[]],
+    "nolibc": [[]],
+    "sort": [[]],
+    "longdouble": [[]],
+    "jumps": [[]],
+    "strtod": [["1000000"]],
+    "regex": [[]],
+    "sse2": [[]],
+    "segv": [[]],
+    "traps": [[]],
+    "signals": [[]],
+    "selfmod": [[]],
+    "atomics": [[]],
+    "threads": [[]],
+    "process": [[], ["shell"]],
+    "stack": [[]],
+    "tls": [[]],
+    "args": [[], ["one"], ["two words", "", "-v", "--", "caf\u00e9"], ["x" * 60000] * 2],
+    "flags": [[]],
+    "rounding": [[]],
+    "features": [[]],
+    "futex": [[]],
+    "calls": [[]],
+    "ends": [["return", "0"], ["return", "300"], ["exit", "255"], ["_exit", "7"], ["thread", "9"],
+             ["last-thread", "4"], ["abort"], ["raise", "15"], ["kill", "9"], ["kill", "1"],
+             ["raise", "34"], ["segv"], ["ignore-segv"], ["block-segv"], ["divide"], ["ud2"],
+             ["int3"], ["bad-stack"], ["jump"], ["hang-up"]],
+}
+
+# musl prints doubles through 80-bit arithmetic, which is slow to interpret.
+LESS = {("strtod", "musl"): [["50000"]]}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--blink", required=True)
+    parser.add_argument("--dir", required=True)
+    parser.add_argument("--only", default="")
+    options, flags = parser.parse_known_args()
+    tap = blinktest.Tap()
+    compare = blinktest.Comparison(tap, [options.blink] + flags)
+    for program in sorted(os.listdir(options.dir)):
+        name, _, flavour = program.partition(".")
+        path = os.path.join(options.dir, program)
+        if name not in CASES or flavour not in ("glibc", "musl", "pie", "bare"):
+            continue
+        if options.only not in program or not os.access(path, os.X_OK):
+            continue
+        for arguments in LESS.get((name, flavour), CASES[name]):
+            label = " ".join([program] + [a[:20] for a in arguments])
+            compare.same(label, [path] + arguments, timeout=300,
+                         env={"ONE": "1", "EMPTY": "", "SPACES": "two words"})
+    return tap.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
