@@ -99,7 +99,7 @@ struct g_stack {
 };
 #define G_SS_ONSTACK    1
 #define G_SS_DISABLE    2
-#define G_SS_AUTODISARM (1 << 31)
+#define G_SS_AUTODISARM (1u << 31)
 #define G_MINSIGSTKSZ   2048u
 
 /* struct sigcontext_64 and what stands around it: arch/x86/include/uapi/asm/sigcontext.h. */
@@ -206,11 +206,14 @@ enum {
     G_AT_RANDOM = 25,
     G_AT_HWCAP2 = 26,
     G_AT_EXECFN = 31,
+    G_AT_MINSIGSTKSZ = 51,
 };
 
-#define G_ARCH_SET_GS 0x1001
-#define G_ARCH_SET_FS 0x1002
-#define G_ARCH_GET_FS 0x1003
-#define G_ARCH_GET_GS 0x1004
+#define G_ARCH_SET_GS    0x1001
+#define G_ARCH_SET_FS    0x1002
+#define G_ARCH_GET_FS    0x1003
+#define G_ARCH_GET_GS    0x1004
+#define G_ARCH_GET_CPUID 0x1011
+#define G_ARCH_SET_CPUID 0x1012
 
 #endif

@@ -44,10 +44,13 @@ struct blink_plugin {
     struct blink_mem_iface mem;
     struct blink_exec_iface exec;
     bool strace;
-    bool forked; /* lines of the trace carry the pid */
-    char *root;  /* host folder of "/", without a slash at its end; NULL for the host's own */
+    bool strace_entry; /* -ss: a line when a call begins, too */
+    bool forked;       /* lines of the trace carry the pid */
+    char *root;        /* host folder of "/", without a slash at its end; NULL for the host's own */
     size_t root_size;
     struct lx_identity id;
+    uint32_t threads;                       /* alive; atomic */
+    int32_t leader_status;                  /* of exit by the first thread; atomic */
     pthread_mutex_t lock;                   /* guards the fields below */
     struct g_sigaction action[G_NSIG + 1];  /* by signal number */
     uint64_t brk_start, brk_now, brk_limit; /* addresses */
@@ -73,7 +76,9 @@ struct lx_thread {
     uint8_t held_info[32][128]; /* their siginfo, by number */
     uint64_t clear_child_tid;   /* address or 0 */
     uint64_t robust_list;       /* address or 0 */
-    struct lx_spawn *spawn;     /* while the thread is being made */
+    bool leader;                /* the first thread of its process */
+    int vfork_fd;               /* the parent waits at its other end; 0: it does not */
+    uint64_t vfork_sp;          /* of the parent */
     /* Of the last fault, for frames: Linux keeps them likewise. */
     uint64_t trapno, error, cr2;
     /* What restart_syscall goes on with, NULL if nothing. */
@@ -88,8 +93,9 @@ struct lx_call {
     struct blink_cpu *cpu;
     const struct lx_row *row;
     uint32_t number;
-    uint32_t outcome; /* BLINK_ABI_*, what the loop does next */
-    bool keep;        /* registers are already what they shall be: sigreturn */
+    uint32_t outcome;     /* BLINK_ABI_*, what the loop does next */
+    uint8_t restart;      /* RS_*: of the row; a handler may know better */
+    bool keep;            /* registers are already what they shall be: sigreturn */
     struct lx_line *line; /* of the trace, NULL when off */
     uint64_t a[6];
 };
@@ -139,6 +145,15 @@ extern const struct lx_row lx_rows[LX_SYSCALL_MAX];
 #undef SYS
 #undef SYS_REFUSE
 #undef SYS_NONE
+
+/* ---- dispatch.c ---- */
+
+uint32_t lx_syscall(struct blink_plugin *self, struct blink_cpu *cpu);
+/* The handler of the call's row, or the refusal. */
+int64_t lx_run(struct lx_call *c);
+/* For calls of RS_BLOCK, before they return -EINTR: if no handler runs, the call goes on as
+ * `handler` with these arguments in a[]. */
+void lx_restart_as(struct lx_call *c, lx_handler *handler, const uint64_t args[6]);
 
 /* ---- user.c: guest memory ---- */
 
@@ -222,15 +237,14 @@ void lx_stat_convert(const struct stat *st, struct g_stat *out);
 
 /* ---- signal.c ---- */
 
+/* sigaltstack as a handler's frame restores it: a bad one changes nothing. */
+void lx_altstack_restore(struct lx_thread *t, const struct g_stack *stack);
 /* Set the guest's mask here and on the host. */
 void lx_set_mask(struct lx_thread *t, uint64_t mask);
 /* Use `mask` until the call ends or a handler's frame has saved the old one. */
 void lx_borrow_mask(struct lx_thread *t, uint64_t mask);
 /* End of a call that borrowed: unless it was interrupted the old mask rules again. */
 void lx_return_mask(struct lx_thread *t, int64_t result);
-/* For calls of RS_BLOCK, before they return -EINTR: if no handler runs, the call goes on as
- * `handler` with these arguments in a[], and RAX as it is given to the guest. */
-void lx_restart_as(struct lx_call *c, lx_handler *handler, const uint64_t args[6]);
 /* Deliver what is pending. `call` is the call that has just ended with `result`, or NULL. Returns
  * BLINK_ABI_*. */
 uint32_t lx_deliver(struct lx_thread *t, const struct lx_call *call, int64_t result);
@@ -261,13 +275,16 @@ int lx_start(struct blink_plugin *self, struct blink_cpu *cpu, const struct blin
 void lx_identity_finish(struct lx_identity *id);
 uint64_t lx_stack_limit(void);
 
-/* ---- proc.c, thread.c ---- */
+/* ---- thread.c, clone.c ---- */
 struct lx_thread *lx_thread_create(struct blink_plugin *abi, struct blink_cpu *cpu);
 int lx_thread_begin(struct blink_plugin *self, struct blink_cpu *cpu, void *arg);
 void lx_thread_end(struct blink_plugin *self, struct blink_cpu *cpu);
 /* clone() with CLONE_VM | CLONE_THREAD. */
 int64_t lx_clone_thread(struct lx_call *c, uint64_t flags, uint64_t sp, uint64_t ptid,
                         uint64_t ctid, uint64_t tls);
+
+/* Before a process ends: give the parent of a vfork what it waits for. */
+void lx_vfork_end(struct lx_thread *t);
 
 /* ---- futex.c ---- */
 /* Wake one or all waiters of the word at a guest address; errors are of no interest. */

@@ -1,0 +1,104 @@
+/*
+ * abi-linux: what answers a guest that calls x86-64 Linux. An instance is one guest process; its
+ * threads are the vCPUs. create and destroy on the main thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "linux.h"
+
+/* The service `id` into `out`, as far as both sides know it. */
+static int service(const struct blink_host *host, const char *id, void *out, uint32_t size) {
+    const void *iface = host->get_iface(host->machine, id);
+    if (!iface) {
+        blink_log(host, BLINK_LOG_ERROR, "abi linux needs the service %s", id);
+        return -ENOTSUP;
+    }
+    uint32_t theirs;
+    memcpy(&theirs, iface, sizeof theirs);
+    memcpy(out, iface, theirs < size ? theirs : size);
+    return 0;
+}
+
+/* "/x/y/" -> "/x/y"; "/" is no root at all. */
+static int take_root(struct blink_plugin *self, const char *root) {
+    if (!root || !*root)
+        return 0;
+    char *absolute = realpath(root, NULL);
+    if (!absolute) {
+        int rc = -errno;
+        blink_log(self->host, BLINK_LOG_ERROR, "%s: %s; --root takes a folder", root,
+                  strerror(errno));
+        return rc;
+    }
+    if (strcmp(absolute, "/") == 0) {
+        free(absolute);
+        return 0;
+    }
+    self->root = absolute;
+    self->root_size = strlen(absolute);
+    return 0;
+}
+
+static void destroy(struct blink_plugin *self) {
+    if (!self)
+        return;
+    lx_identity_finish(&self->id);
+    pthread_mutex_destroy(&self->lock);
+    free(self->root);
+    free(self);
+}
+
+static int create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
+    if (args[0]) {
+        blink_log(host, BLINK_LOG_ERROR, "abi linux takes no arguments, not \"%s\"", args);
+        return -EINVAL;
+    }
+    struct blink_plugin *self = calloc(1, sizeof *self);
+    if (!self)
+        return -ENOMEM;
+    self->host = host;
+    pthread_mutex_init(&self->lock, NULL);
+    const char *strace = host->option(host->machine, "strace");
+    self->strace = strace != NULL;
+    self->strace_entry = strace && strcmp(strace, "2") == 0;
+    int rc = service(host, BLINK_IFACE_MEM, &self->mem, sizeof self->mem);
+    if (rc == 0)
+        rc = service(host, BLINK_IFACE_EXEC, &self->exec, sizeof self->exec);
+    if (rc == 0)
+        rc = take_root(self, host->option(host->machine, "root"));
+    if (rc) {
+        destroy(self);
+        return rc;
+    }
+    *out = self;
+    return 0;
+}
+
+static uint32_t on_signal(struct blink_plugin *self, struct blink_cpu *cpu) {
+    (void)self;
+    return lx_deliver(lx_thread_of(cpu), NULL, 0);
+}
+
+static const struct blink_abi_ops ops = {
+    .plugin = {.struct_size = sizeof ops, .create = create, .destroy = destroy},
+    .start = lx_start,
+    .syscall = lx_syscall,
+    .interrupt = lx_interrupt,
+    .fault = lx_fault,
+    .signal = on_signal,
+    .thread_begin = lx_thread_begin,
+    .thread_end = lx_thread_end,
+};
+
+static const struct blink_manifest manifest = {
+    .struct_size = sizeof manifest,
+    .kind = BLINK_KIND_ABI,
+    .name = "linux",
+    .version = "0.1.0",
+    .summary = "x86-64 Linux system calls, signals and threads",
+    .licence = "ISC",
+    .vtable = &ops,
+};
+
+BLINK_PLUGIN_DEFINE(&manifest);
