@@ -9,7 +9,7 @@
 #include "exec/internal.h"
 
 static void interrupt(struct blink_cpu *cpu, uint32_t bits) {
-    attention_set(cpu, bits);
+    signals_attention(vcpu_of(cpu), bits);
 }
 
 static uint32_t vcpu_count(struct blink_machine *machine) {

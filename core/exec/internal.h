@@ -78,7 +78,7 @@ struct exec {
 
     const struct blink_jit_ops *jit;
     struct blink_plugin *jit_self;
-    struct code_arena *arena;
+    struct code_arenas *arenas; /* see jit.c */
 
     int32_t status;
     uint32_t ending; /* atomic */
@@ -133,7 +133,9 @@ int signals_attach(struct vcpu *v); /* on the vCPU's thread */
 void signals_detach(struct vcpu *v);
 int signals_install(void); /* handlers of the process, once */
 mem_guarded_copy signals_guarded_copy;
-void signals_kick(struct vcpu *v); /* make a blocking call return */
+void signals_kick(struct vcpu *v); /* make a blocking call return, and generated code end */
+/* Set attention bits and see to it that generated code notices. [any] [signal] */
+void signals_attention(struct vcpu *v, uint32_t bits);
 int64_t signals_syscall(struct blink_cpu *cpu, int64_t number, uint64_t a0, uint64_t a1,
                         uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 int signals_watch(struct blink_machine *machine, int32_t signo, uint32_t disposition);

@@ -11,69 +11,119 @@
 
 #include "exec/internal.h"
 
-#define ARENA_DEFAULT (UINT64_C(64) << 20)
-#define ARENA_ALIGN   64u
+#define ARENA_SIZE  (UINT64_C(64) << 20)
+#define ARENA_ALIGN 64u
+#define ARENA_REACH (UINT64_C(0x7fff0000) - ARENA_SIZE)
+#define ARENA_STEP  (UINT64_C(1) << 24) /* between places tried for a new one */
 
 /* One memory, seen twice: writable, and executable. No page is ever both. */
-struct code_arena {
+struct arena {
     uint8_t *rw, *rx;
-    size_t size, used;
+    size_t used, last; /* `last`: where the latest piece begins */
 };
 
-static void arena_destroy(struct code_arena *a) {
-    if (!a)
-        return;
+struct code_arenas {
+    struct arena v[8];
+    uint32_t count, latest;
+};
+
+static void arena_finish(struct arena *a) {
     if (a->rw)
-        munmap(a->rw, a->size);
+        munmap(a->rw, ARENA_SIZE);
     if (a->rx)
-        munmap(a->rx, a->size);
-    free(a);
+        munmap(a->rx, ARENA_SIZE);
 }
 
-static void *view(int fd, size_t size, int prot) {
-    void *p = mmap(NULL, size, prot, MAP_SHARED, fd, 0);
+static uint64_t distance(uint64_t a, uint64_t b) {
+    return a > b ? a - b : b - a;
+}
+
+/* The executable view where generated code reaches `near`: below it first, where a program leaves
+ * room, else above. */
+static uint8_t *map_near(int fd, uint64_t near) {
+    for (uint64_t away = ARENA_SIZE; near && away < ARENA_REACH; away += ARENA_STEP) {
+        uint64_t at[2] = {near > away ? near - away : 0, near + away};
+        for (int k = 0; k < 2; k++) {
+            uint64_t page = at[k] & ~UINT64_C(0xffff);
+            if (page < ARENA_STEP)
+                continue;
+            void *p = mmap((void *)(uintptr_t)page, ARENA_SIZE, PROT_READ | PROT_EXEC,
+                           MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+            if (p == (void *)(uintptr_t)page)
+                return p;
+            if (p != MAP_FAILED)
+                munmap(p, ARENA_SIZE);
+        }
+    }
+    void *p = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
-static int arena_create(size_t size, struct code_arena **out) {
-    struct code_arena *a = calloc(1, sizeof *a);
-    if (!a)
-        return -ENOMEM;
-    a->size = size;
+static int arena_init(struct arena *a, uint64_t near) {
     int fd = memfd_create("blink-code", MFD_CLOEXEC), rc = 0;
-    if (fd < 0 || ftruncate(fd, (off_t)size))
+    *a = (struct arena){0};
+    if (fd < 0 || ftruncate(fd, (off_t)ARENA_SIZE))
         rc = -errno;
     if (rc == 0) {
-        a->rw = view(fd, size, PROT_READ | PROT_WRITE);
-        a->rx = view(fd, size, PROT_READ | PROT_EXEC);
-        rc = a->rw && a->rx ? 0 : -errno;
+        void *p = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        a->rw = p == MAP_FAILED ? NULL : p;
+        a->rx = map_near(fd, near);
+        rc = a->rw && a->rx ? 0 : -ENOMEM;
     }
     if (fd >= 0)
         close(fd);
-    if (rc) {
-        arena_destroy(a);
-        return rc;
-    }
-    *out = a;
-    return 0;
+    if (rc)
+        arena_finish(a);
+    return rc;
+}
+
+static void arenas_destroy(struct code_arenas *all) {
+    for (uint32_t k = 0; all && k < all->count; k++)
+        arena_finish(&all->v[k]);
+    free(all);
+}
+
+static void arenas_empty(struct code_arenas *all) {
+    for (uint32_t k = 0; all && k < all->count; k++)
+        all->v[k].used = all->v[k].last = 0;
 }
 
 /* ---- blink.jit-host/1 ---- */
 
-static int code_alloc(struct blink_machine *machine, size_t size, void **rw, void **rx) {
-    struct code_arena *a = machine_exec(machine)->arena;
-    size_t need = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-    if (!a || need < size || need > a->size - a->used)
+static struct arena *arena_for(struct code_arenas *all, uint64_t near) {
+    for (uint32_t k = 0; k < all->count; k++)
+        if (!near || distance((uintptr_t)all->v[k].rx, near) < ARENA_REACH)
+            return &all->v[k];
+    if (all->count < sizeof all->v / sizeof all->v[0] && arena_init(&all->v[all->count], near) == 0)
+        return &all->v[all->count++];
+    return all->count ? &all->v[0] : NULL;
+}
+
+static int code_alloc(struct blink_machine *machine, uint64_t near, size_t size,
+                      struct blink_jit_space *out) {
+    struct code_arenas *all = machine_exec(machine)->arenas;
+    struct arena *a = arena_for(all, near);
+    if (!a || size > ARENA_SIZE - a->used)
         return -ENOSPC;
-    *rw = a->rw + a->used;
-    *rx = a->rx + a->used;
-    a->used += need;
+    a->last = a->used;
+    a->used += size;
+    all->latest = (uint32_t)(a - all->v);
+    *out = (struct blink_jit_space){
+        .struct_size = sizeof *out,
+        .arena = all->latest,
+        .rw = a->rw + a->last,
+        .rx = a->rx + a->last,
+    };
     return 0;
 }
 
-static void code_commit(struct blink_machine *machine, void *rx, size_t size) {
-    (void)machine;
-    __builtin___clear_cache((char *)rx, (char *)rx + size);
+static void code_commit(struct blink_machine *machine, const struct blink_jit_space *space,
+                        size_t size) {
+    struct arena *a = &machine_exec(machine)->arenas->v[space->arena];
+    a->used = a->last + ((size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1));
+    if (a->used > ARENA_SIZE)
+        a->used = ARENA_SIZE;
+    __builtin___clear_cache((char *)space->rx, (char *)space->rx + size);
 }
 
 /* A block of its own, because a handler runs on into the record after its instruction. */
@@ -163,8 +213,7 @@ static void start_over(void *arg) {
     drop_all(x);
     if (x->jit)
         x->jit->flush(x->jit_self);
-    if (x->arena)
-        x->arena->used = 0;
+    arenas_empty(x->arenas);
 }
 
 static void interpret_block(struct vcpu *v, struct block *b) {
@@ -262,8 +311,9 @@ static void swap_now(void *arg) {
     adopt(x, NULL, NULL);
     if (!s->ops)
         return;
-    if (!x->arena)
-        s->result = arena_create(ARENA_DEFAULT, &x->arena);
+    if (!x->arenas)
+        x->arenas = calloc(1, sizeof *x->arenas);
+    s->result = x->arenas ? 0 : -ENOMEM;
     if (s->result == 0)
         s->result = s->ops->plugin.activate(s->self);
     if (s->result == 0)
@@ -291,6 +341,6 @@ void jit_destroy(struct exec *x) {
         x->jit->plugin.deactivate(x->jit_self);
     }
     adopt(x, NULL, NULL);
-    arena_destroy(x->arena);
-    x->arena = NULL;
+    arenas_destroy(x->arenas);
+    x->arenas = NULL;
 }

@@ -20,7 +20,7 @@ static bool others_inside(struct exec *x, const struct vcpu *self) {
     pthread_mutex_lock(&x->lock);
     for (struct vcpu *v = x->vcpus; v; v = v->next)
         if (v != self && __atomic_load_n(&v->running, __ATOMIC_SEQ_CST)) {
-            attention_set(v->cpu, BLINK_ATTN_PARK);
+            signals_attention(v, BLINK_ATTN_PARK);
             found = true;
         }
     pthread_mutex_unlock(&x->lock);
@@ -121,7 +121,7 @@ int park_step(struct vcpu *v) {
         return -EINVAL;
     pthread_mutex_lock(&x->park_lock);
     v->step = 1;
-    attention_set(v->cpu, BLINK_ATTN_STEP);
+    signals_attention(v, BLINK_ATTN_STEP);
     pthread_cond_broadcast(&x->park_changed);
     while (v->step && !__atomic_load_n(&x->ending, __ATOMIC_ACQUIRE))
         pthread_cond_wait(&x->park_changed, &x->park_lock);

@@ -50,6 +50,9 @@ static void set_pc(ucontext_t *c, uint64_t pc) {
 bool context_write_fault(const ucontext_t *c) {
     return c->uc_mcontext.gregs[REG_ERR] & 2;
 }
+uint32_t context_vector(const ucontext_t *c) {
+    return (uint32_t)c->uc_mcontext.gregs[REG_TRAPNO];
+}
 uint32_t context_mxcsr(const ucontext_t *c) {
     return c->uc_mcontext.fpregs ? c->uc_mcontext.fpregs->mxcsr : 0;
 }
@@ -107,6 +110,10 @@ bool context_write_fault(const ucontext_t *c) {
         at += head->size;
     }
     return false;
+}
+uint32_t context_vector(const ucontext_t *c) {
+    (void)c;
+    return 0;
 }
 /* FPSR is not reset by delivery. */
 uint32_t context_mxcsr(const ucontext_t *c) {

@@ -18,6 +18,8 @@ int64_t safe_syscall(const volatile uint32_t *attention, int64_t number, const u
 /* Program counter of an interrupted context; page-fault facts of a SIGSEGV or SIGBUS. */
 uint64_t context_pc(const ucontext_t *context);
 bool context_write_fault(const ucontext_t *context);
+/* Exception vector by which the context was left; 0 where the host does not tell. */
+uint32_t context_vector(const ucontext_t *context);
 /* The floating-point status flags guest code had raised, where the host keeps them in a register
  * that signal delivery resets: in the format of MXCSR. */
 uint32_t context_mxcsr(const ucontext_t *context);

@@ -81,16 +81,20 @@ static int settle(struct vcpu *v, ucontext_t *context) {
     return 0;
 }
 
-static void unwind_guest(struct vcpu *v, ucontext_t *context, uint32_t reason) {
-    if (settle(v, context)) {
-        fatal(SIGSEGV);
-        return;
-    }
+static _Noreturn void leave_guest(struct vcpu *v, ucontext_t *context, uint32_t reason) {
     v->cpu->exit_reason = reason;
     /* Delivery reset the host's register: what guest code had raised is in the context. */
-    v->cpu->mxcsr |= context_mxcsr(context) & 0x3f;
+    if (!v->in_jit)
+        v->cpu->mxcsr |= context_mxcsr(context) & 0x3f;
     pthread_sigmask(SIG_SETMASK, &context->uc_sigmask, NULL);
     siglongjmp(v->context.unwind, 1);
+}
+
+static void unwind_guest(struct vcpu *v, ucontext_t *context, uint32_t reason) {
+    if (settle(v, context))
+        fatal(SIGSEGV);
+    else
+        leave_guest(v, context, reason);
 }
 
 static void guest_fault(struct vcpu *v, const struct mem_fault *fault, ucontext_t *context) {
@@ -118,6 +122,26 @@ static void on_memory_fault(struct vcpu *v, int signo, const siginfo_t *info, uc
     }
 }
 
+/* What generated code makes the host raise itself: divide errors, SIMD exceptions, traps. */
+static void on_trap(struct vcpu *v, int signo, ucontext_t *context) {
+    uint32_t vector = context_vector(context);
+    if (settle(v, context)) {
+        fatal(signo);
+        return;
+    }
+    v->cpu->exit_info = vector;
+    v->cpu->exit_error = 0;
+    leave_guest(v, context, BLINK_EXIT_FAULT);
+}
+
+/* Something waits: generated code does not poll, so it ends here, at the instruction it is at. */
+static void leave_jit(struct vcpu *v, ucontext_t *context) {
+    struct exec *x = v->exec;
+    if (v->in_jit && v->in_guest && x->jit &&
+        x->jit->recover(x->jit_self, v->cpu, context, context_pc(context)) == 0)
+        leave_guest(v, context, BLINK_EXIT_ATTENTION);
+}
+
 static void record(struct vcpu *v, int signo, const siginfo_t *info, ucontext_t *context);
 
 static void on_sync(int signo, siginfo_t *info, void *context) {
@@ -133,6 +157,8 @@ static void on_sync(int signo, siginfo_t *info, void *context) {
         siglongjmp(*to, 1);
     } else if (!sent && v && v->in_guest && (signo == SIGSEGV || signo == SIGBUS))
         on_memory_fault(v, signo, info, context);
+    else if (!sent && v && v->in_guest && v->in_jit)
+        on_trap(v, signo, context);
     else
         fatal(signo);
     errno = saved;
@@ -152,14 +178,16 @@ static void record(struct vcpu *v, int signo, const siginfo_t *info, ucontext_t 
     sigdelset(&context->uc_sigmask, SIGBUS);
     attention_set(v->cpu, BLINK_ATTN_SIGNAL);
     context_abort_syscall(context);
+    leave_jit(v, context);
 }
 
 static void on_async(int signo, siginfo_t *info, void *context) {
     int saved = errno;
     struct vcpu *v = current;
-    if (v && signo == KICK && __atomic_exchange_n(&v->kicked, 0, __ATOMIC_SEQ_CST))
+    if (v && signo == KICK && __atomic_exchange_n(&v->kicked, 0, __ATOMIC_SEQ_CST)) {
         context_abort_syscall(context);
-    else if (v)
+        leave_jit(v, context);
+    } else if (v)
         record(v, signo, info, context);
     errno = saved;
 }

@@ -147,7 +147,7 @@ static void fill(struct record *r, const struct blink_jit_block *block) {
 static int null_translate(struct blink_plugin *self, const struct blink_jit_block *block,
                           struct blink_jit_code *code) {
     size_t size = sizeof(struct record) + block->count * sizeof(struct blink_insn);
-    void *rw, *rx;
+    struct blink_jit_space space;
     if (block->count == 0)
         return -EINVAL;
     if (self->refuse &&
@@ -155,21 +155,21 @@ static int null_translate(struct blink_plugin *self, const struct blink_jit_bloc
         count(&self->counters.refused);
         return -ENOTSUP;
     }
-    int err =
-        self->core->code_alloc(self->host->machine, size + self->pad + RECORD_ALIGN, &rw, &rx);
+    size_t room = size + self->pad + RECORD_ALIGN;
+    int err = self->core->code_alloc(self->host->machine, 0, room, &space);
     if (err)
         return err;
-    size_t skip = -(uintptr_t)rw & (RECORD_ALIGN - 1);
-    struct record *r = (struct record *)((char *)rw + skip);
+    size_t skip = -(uintptr_t)space.rw & (RECORD_ALIGN - 1);
+    struct record *r = (struct record *)(space.rw + skip);
     r->rw = r;
     r->code = code;
     fill(r, block);
     code->struct_size = sizeof *code;
     code->exits = r->exits;
-    code->entry = (char *)rx + skip;
+    code->entry = space.rx + skip;
     code->size = size;
     code->jit_private = r;
-    self->core->code_commit(self->host->machine, code->entry, size);
+    self->core->code_commit(self->host->machine, &space, room);
     count(&self->counters.translated);
     return 0;
 }

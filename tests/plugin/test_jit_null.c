@@ -33,17 +33,20 @@ static struct {
 } core;
 
 /* An odd place, so that the back end has to align for itself. */
-static int code_alloc(struct blink_machine *machine, size_t size, void **rw, void **rx) {
-    (void)machine;
+static int code_alloc(struct blink_machine *machine, uint64_t near, size_t size,
+                      struct blink_jit_space *out) {
+    (void)machine, (void)near;
     if (size > ARENA_SIZE - core.used)
         return -ENOSPC;
-    *rw = *rx = core.arena + core.used;
+    uint8_t *at = (uint8_t *)core.arena + core.used;
+    *out = (struct blink_jit_space){.struct_size = sizeof *out, .rw = at, .rx = at};
     core.used += size | 1;
     return 0;
 }
 
-static void code_commit(struct blink_machine *machine, void *rx, size_t size) {
-    (void)machine, (void)rx;
+static void code_commit(struct blink_machine *machine, const struct blink_jit_space *space,
+                        size_t size) {
+    (void)machine, (void)space;
     core.committed += size;
 }
 

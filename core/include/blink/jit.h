@@ -36,21 +36,33 @@ struct blink_jit_code {
     void *jit_private; /* the back end's */
 };
 
+/* A piece of a code arena: two views of the same bytes. */
+struct blink_jit_space {
+    uint32_t struct_size;
+    uint32_t arena; /* number of the arena, from 0; addresses within one only grow until flush */
+    uint8_t *rw;    /* where to write */
+    uint8_t *rx;    /* where to run */
+};
+
 /* What core lends a back end. */
 struct blink_jit_host_iface {
     uint32_t struct_size;
     uint32_t reserved;
     /*
-     * Memory for code: `size` bytes within the arena, writable at *rw and executable at *rx (two
-     * views of the same bytes). -ENOSPC when the arena is full: core flushes and tries again.
-     * [vcpu, under the translation lock]
+     * Memory for code: at least `size` bytes, within reach of a signed 32-bit displacement from
+     * host address `near` if that is not 0 and the host has room there. -ENOSPC when the arenas
+     * are full: core flushes and tries again. [vcpu, under the translation lock]
      */
-    int (*code_alloc)(struct blink_machine *machine, size_t size, void **rw, void **rx);
-    /* Make the code written so far visible to instruction fetch of all threads. */
-    void (*code_commit)(struct blink_machine *machine, void *rx, size_t size);
+    int (*code_alloc)(struct blink_machine *machine, uint64_t near, size_t size,
+                      struct blink_jit_space *out);
+    /* The first `size` bytes of what code_alloc gave last are code now: visible to instruction
+     * fetch of all threads. The rest is given back. [vcpu, under the translation lock] */
+    void (*code_commit)(struct blink_machine *machine, const struct blink_jit_space *space,
+                        size_t size);
     /*
-     * Run one instruction in the interpreter: all guest state in cpu, rip at insn. Returns 0, or
-     * BLINK_EXIT_* when the instruction ended the run. [vcpu]
+     * Run one instruction in the interpreter: all guest state in cpu, rip at insn. Returns 0 with
+     * rip at the next one, or BLINK_EXIT_* when the instruction ended the run; one that faults does
+     * not return (the stack is unwound to core). [vcpu]
      */
     uint32_t (*interpret)(struct blink_cpu *cpu, const struct blink_insn *insn);
     /* Host code for the block at the CPU's (rip, mode), or NULL: for indirect branches. [vcpu] */
@@ -78,8 +90,12 @@ struct blink_jit_ops {
     uint32_t (*enter)(struct blink_plugin *self, struct blink_cpu *cpu,
                       const struct blink_jit_code *code, struct blink_jit_code **from,
                       uint32_t *exit);
-    /* A host fault at `pc` of generated code: put precise guest state into cpu. `context` is the
-     * host's ucontext_t. 0, or -ENOENT if pc is not of this back end. [signal] */
+    /*
+     * The thread was stopped at `pc`, by a fault or by an asynchronous signal: put precise guest
+     * state into cpu, rip at an instruction that has not begun. `context` is the host's ucontext_t.
+     * 0; -EAGAIN: the code at pc returns to core by itself, at once; -ENOENT: pc is not of this
+     * back end. [signal]
+     */
     int (*recover)(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc);
     /* Forget all code. [safepoint] */
     void (*flush)(struct blink_plugin *self);
