@@ -44,10 +44,10 @@ struct blink_plugin {
     struct blink_mem_iface mem;
     struct blink_exec_iface exec;
     bool strace;
-    bool strace_entry; /* -ss: a line when a call begins, too */
-    bool forked;       /* lines of the trace carry the pid */
-    char *root;        /* host folder of "/", without a slash at its end; NULL for the host's own */
-    size_t root_size;
+    bool strace_entry;        /* -ss: a line when a call begins, too */
+    bool forked;              /* lines of the trace carry the pid */
+    struct lx_layers *layers; /* the guest's file tree; NULL: the host's */
+    void *nowhere;            /* see arg.h; atomic */
     struct lx_identity id;
     uint32_t threads;                       /* alive; atomic */
     int32_t leader_status;                  /* of exit by the first thread; atomic */
@@ -56,6 +56,9 @@ struct blink_plugin {
     uint64_t brk_start, brk_now, brk_limit; /* addresses */
     uint64_t told[LX_SYSCALL_MAX / 64];     /* unknown calls that were logged */
     bool told_other;
+    struct lx_attached *attached;  /* System V shared memory */
+    struct rlimit memory_limit[2]; /* of data and address space, which the host is not told */
+    uint32_t has_memory_limit;     /* bits 0 and 1: the guest has set it */
 };
 
 /* The five signals core always catches; one sent while the guest blocks it is held here. */
@@ -188,13 +191,7 @@ struct lx_pinned {
     struct lx_range small_range[8];
     void *heap;
 };
-/* Pin one buffer. On -EFAULT nothing is held. A range that is only good at its beginning is
- * covered that far. */
-int lx_pin(struct lx_call *c, uint64_t address, uint64_t size, uint32_t access,
-           struct lx_pinned *out);
-/* Pin what an iovec array of the guest describes. */
-int lx_pin_iov(struct lx_call *c, uint64_t vector, uint64_t count, uint32_t access,
-               struct lx_pinned *out);
+/* Filled by lx_buffer and lx_buffer_iov, see arg.h. */
 void lx_unpin(struct lx_pinned *p);
 
 /* A blocking host call. */
@@ -224,10 +221,21 @@ int lx_path_text(struct blink_plugin *abi, int32_t dirfd, const char *text, uint
 const char *lx_guest_name(const struct blink_plugin *abi, const char *host);
 /* The file of /proc/self that blink must answer itself: "exe", "maps"... or NULL. */
 const char *lx_proc_self(const char *path);
+/* The same of what (dirfd, text) means, from the guest's current folder. */
+const char *lx_path_self(struct blink_plugin *abi, int32_t dirfd, const char *text);
 /* Open one of those: a descriptor, -errno, or -ENOENT if `file` is not among them. */
 int lx_proc_open(struct lx_call *c, const char *file, int flags);
 
-/* ---- flags ---- */
+/* ---- layers.c: the guest's file tree ---- */
+/* From --root and BLINK_OVERLAYS, each NULL if not given. -errno after a line that says why. */
+int lx_layers_init(struct blink_plugin *abi, const char *root, const char *overlays);
+void lx_layers_finish(struct blink_plugin *abi);
+
+/* ---- arg.c, shm.c: what the instance holds for them ---- */
+void lx_nowhere_finish(struct blink_plugin *abi);
+void lx_shm_finish(struct blink_plugin *abi);
+
+/* ---- open.c ---- */
 int lx_open_flags(uint64_t guest);
 uint64_t lx_open_flags_back(int host);
 

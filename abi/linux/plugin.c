@@ -20,32 +20,14 @@ static int service(const struct blink_host *host, const char *id, void *out, uin
     return 0;
 }
 
-/* "/x/y/" -> "/x/y"; "/" is no root at all. */
-static int take_root(struct blink_plugin *self, const char *root) {
-    if (!root || !*root)
-        return 0;
-    char *absolute = realpath(root, NULL);
-    if (!absolute) {
-        int rc = -errno;
-        blink_log(self->host, BLINK_LOG_ERROR, "%s: %s; --root takes a folder", root,
-                  strerror(errno));
-        return rc;
-    }
-    if (strcmp(absolute, "/") == 0) {
-        free(absolute);
-        return 0;
-    }
-    self->root = absolute;
-    self->root_size = strlen(absolute);
-    return 0;
-}
-
 static void destroy(struct blink_plugin *self) {
     if (!self)
         return;
     lx_identity_finish(&self->id);
     pthread_mutex_destroy(&self->lock);
-    free(self->root);
+    lx_layers_finish(self);
+    lx_shm_finish(self);
+    lx_nowhere_finish(self);
     free(self);
 }
 
@@ -66,7 +48,7 @@ static int create(const struct blink_host *host, const char *args, struct blink_
     if (rc == 0)
         rc = service(host, BLINK_IFACE_EXEC, &self->exec, sizeof self->exec);
     if (rc == 0)
-        rc = take_root(self, host->option(host->machine, "root"));
+        rc = lx_layers_init(self, host->option(host->machine, "root"), getenv("BLINK_OVERLAYS"));
     if (rc) {
         destroy(self);
         return rc;

@@ -73,10 +73,8 @@ static char *joined(const char *const *strings, size_t *size) {
 static char *guest_exe(const struct blink_plugin *self, const char *host_path) {
     char real[PATH_MAX];
     const char *host = realpath(host_path, real) ? real : host_path;
-    if (self->root && strncmp(host, self->root, self->root_size) == 0 &&
-        host[self->root_size] == '/')
-        host += self->root_size;
-    return strdup(host);
+    const char *guest = lx_guest_name(self, host);
+    return strdup(guest ? guest : host);
 }
 
 static int identify(struct blink_plugin *self, const struct blink_start *start) {
