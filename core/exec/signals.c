@@ -197,7 +197,13 @@ void signals_kick(struct vcpu *v) {
     pthread_kill(v->thread, KICK);
 }
 
-static int catch (int signo, void (*handler)(int, siginfo_t *, void *), bool sync) {
+void signals_attention(struct vcpu *v, uint32_t bits) {
+    attention_set(v->cpu, bits);
+    if (v != current && __atomic_load_n(&v->in_jit, __ATOMIC_SEQ_CST))
+        signals_kick(v);
+}
+
+static int set_handler(int signo, void (*handler)(int, siginfo_t *, void *), bool sync) {
     struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigfillset(&sa.sa_mask);
     if (sync) {
@@ -210,9 +216,9 @@ static int catch (int signo, void (*handler)(int, siginfo_t *, void *), bool syn
 }
 
 int signals_install(void) {
-    int rc = catch (KICK, on_async, false);
+    int rc = set_handler(KICK, on_async, false);
     for (size_t k = 0; k < SYNC_COUNT && rc == 0; k++)
-        rc = catch (sync_signals[k], on_sync, true);
+        rc = set_handler(sync_signals[k], on_sync, true);
     return rc;
 }
 
@@ -284,7 +290,7 @@ int signals_watch(struct blink_machine *machine, int32_t signo, uint32_t disposi
     if (is_sync(signo) || signo == KICK)
         return 0;
     if (disposition == BLINK_SIGNAL_CATCH)
-        return catch (signo, on_async, false);
+        return set_handler(signo, on_async, false);
     struct sigaction sa = {.sa_handler = disposition == BLINK_SIGNAL_IGNORE ? SIG_IGN : SIG_DFL};
     return sigaction(signo, &sa, NULL) ? -errno : 0;
 }
