@@ -25,6 +25,21 @@ struct blink_f80 fp80_div(struct fp_ctx *c, struct blink_f80 a, struct blink_f80
     return f80_pack(fp_div(c, F80_RANGE(c), f80_unpack(a), f80_unpack(b)));
 }
 
+#define DEFAULT(name, expr)                                                                        \
+  struct blink_f80 fp80_##name##_default(struct blink_f80 a, struct blink_f80 b) {                 \
+    struct fp_ctx ctx = {.round = FP_NEAREST, .precision = 64, .x87 = true, .masks = 0x3f};        \
+    struct fp_ctx *c = &ctx;                                                                       \
+    const struct fp_range range = {1 - F80_BIAS, F80_BIAS, 64, false, 0};                          \
+    struct fp_num x = f80_unpack(a), y = f80_unpack(b);                                            \
+    struct blink_f80 r = f80_pack(expr);                                                           \
+    r.reserved[0] = c->flags;                                                                      \
+    return r;                                                                                      \
+  }
+DEFAULT(add, fp_add(c, range, x, y))
+DEFAULT(sub, fp_add(c, range, x, negated(y)))
+DEFAULT(mul, fp_mul(c, range, x, y))
+DEFAULT(div, fp_div(c, range, x, y))
+
 struct blink_f80 fp80_sqrt(struct fp_ctx *c, struct blink_f80 a) {
     const struct fp_range r = F80_RANGE(c);
     return f80_pack(fp_sqrt(c, &r, f80_unpack(a)));
@@ -50,6 +65,18 @@ static struct blink_f80 widen(struct fp_ctx *c, struct fp_num a) {
         a = fp_quieted(c, a);
     fp_note_denormal(c, &a);
     return f80_pack(a);
+}
+
+struct blink_f80 fp80_widen_f32(uint32_t a, bool *denormal) {
+    struct fp_num x = fp_unpack_raw(FP_F32, a);
+    *denormal = x.cls == FP_CLASS_DENORMAL;
+    return f80_pack(x);
+}
+
+struct blink_f80 fp80_widen_f64(uint64_t a, bool *denormal) {
+    struct fp_num x = fp_unpack_raw(FP_F64, a);
+    *denormal = x.cls == FP_CLASS_DENORMAL;
+    return f80_pack(x);
 }
 
 struct blink_f80 fp80_from_f32(struct fp_ctx *c, uint32_t a) {

@@ -128,6 +128,12 @@ struct blink_f80 fp80_add(struct fp_ctx *c, struct blink_f80 a, struct blink_f80
 struct blink_f80 fp80_sub(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
 struct blink_f80 fp80_mul(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
 struct blink_f80 fp80_div(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
+/* The same in the default environment (64 bits, nearest, all masked); the flags are in reserved[0]
+ * of the result. */
+struct blink_f80 fp80_add_default(struct blink_f80 a, struct blink_f80 b);
+struct blink_f80 fp80_sub_default(struct blink_f80 a, struct blink_f80 b);
+struct blink_f80 fp80_mul_default(struct blink_f80 a, struct blink_f80 b);
+struct blink_f80 fp80_div_default(struct blink_f80 a, struct blink_f80 b);
 struct blink_f80 fp80_sqrt(struct fp_ctx *c, struct blink_f80 a);
 struct blink_f80 fp80_round(struct fp_ctx *c, struct blink_f80 a);
 /* a * 2^trunc(b): FSCALE. */
@@ -146,10 +152,27 @@ uint32_t fp80_class(struct blink_f80 a);
 struct blink_f80 fp80_from_f32(struct fp_ctx *c, uint32_t a);
 struct blink_f80 fp80_from_f64(struct fp_ctx *c, uint64_t a);
 struct blink_f80 fp80_from_i64(int64_t v);
+/* Exactly, signalling NaNs and all; *denormal tells of an operand that raises DE. */
+struct blink_f80 fp80_widen_f32(uint32_t a, bool *denormal);
+struct blink_f80 fp80_widen_f64(uint64_t a, bool *denormal);
 uint32_t fp80_to_f32(struct fp_ctx *c, struct blink_f80 a);
 uint64_t fp80_to_f64(struct fp_ctx *c, struct blink_f80 a);
 /* To a signed integer of 16, 32 or 64 bits, or the indefinite one with IE. */
 int64_t fp80_to_int(struct fp_ctx *c, struct blink_f80 a, uint32_t round, uint32_t bits);
+
+/*
+ * The transcendental functions, correct to well under one unit in the last place before the final
+ * rounding. sin, cos and tan want |a| < 2^63.
+ */
+struct blink_f80 fp80_f2xm1(struct fp_ctx *c, struct blink_f80 a);
+struct blink_f80 fp80_yl2x(struct fp_ctx *c, struct blink_f80 x, struct blink_f80 y);
+struct blink_f80 fp80_yl2xp1(struct fp_ctx *c, struct blink_f80 x, struct blink_f80 y);
+/* Angle of the point (x, y). */
+struct blink_f80 fp80_atan2(struct fp_ctx *c, struct blink_f80 x, struct blink_f80 y);
+struct blink_f80 fp80_sin(struct fp_ctx *c, struct blink_f80 a);
+struct blink_f80 fp80_cos(struct fp_ctx *c, struct blink_f80 a);
+struct blink_f80 fp80_tan(struct fp_ctx *c, struct blink_f80 a);
+struct blink_f80 fp80_sincos(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 *cosine);
 
 /* Packed decimal, 18 digits and a sign in 10 bytes: FBLD, FBSTP. */
 struct blink_f80 fp80_from_bcd(const uint8_t bcd[10]);

@@ -19,8 +19,12 @@ static struct fp_num overflow(struct fp_ctx *c, const struct fp_range *r, struct
                               bool inexact) {
     c->flags |= FP_OE;
     if (r->wrap && !(c->masks & FP_OE)) {
-        c->flags |= inexact ? FP_PE : 0;
         n.exp -= r->wrap;
+        if (n.exp > r->max_exp) { /* FSCALE goes that far */
+            c->flags |= FP_PE | FP_C1;
+            return fp_inf(n.sign);
+        }
+        c->flags |= inexact ? FP_PE : 0;
         return n;
     }
     c->flags = (uint16_t)((c->flags & ~FP_C1) | FP_PE);
@@ -61,9 +65,9 @@ struct fp_num fp_round_extreme(struct fp_ctx *c, const struct fp_range *r, uint3
     }
     bool tiny = n.exp < r->min_exp;
     if (tiny && r->wrap && !(c->masks & FP_UE)) {
-        c->flags |= FP_UE | (inexact ? FP_PE : 0);
         n.exp += r->wrap;
-        return n;
+        c->flags |= FP_UE | (inexact || n.exp < r->min_exp ? FP_PE : 0);
+        return n.exp < r->min_exp ? fp_zero(sign) : n;
     }
     if (tiny && r->flush) {
         c->flags |= FP_UE | FP_PE;

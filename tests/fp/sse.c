@@ -71,8 +71,9 @@ OP32(div)
 OP32(min)
 OP32(max)
 OP64(add)
-OP64(sub) OP64(mul) OP64(div) OP64(min) OP64(max) CASE(sqrtss, "sqrtss %1, %1" OUT32, uint32_t, "r",
-                                                       fp32_sqrt(c, A32))
+OP64(sub)
+OP64(mul)
+OP64(div) OP64(min) OP64(max) CASE(sqrtss, "sqrtss %1, %1" OUT32, uint32_t, "r", fp32_sqrt(c, A32))
     CASE(sqrtsd, "sqrtsd %1, %1" OUT64, uint64_t, "r",
          fp64_sqrt(c, a)) CASE(cvtss2sd, "cvtss2sd %1, %1" OUT64, uint64_t, "r",
                                fp64_from_f32(c, A32)) CASE(cvtsd2ss, "cvtsd2ss %1, %1" OUT32,
