@@ -64,44 +64,28 @@ static void check(const char *what, uint32_t mode, uint64_t a, uint64_t b, uint6
   #define OUT64    "\n\tmovq %1, %0"
   #define OP32(op) CASE(op##ss, #op "ss %2, %1" OUT32, uint32_t, "r", fp32_##op(c, A32, B32))
   #define OP64(op) CASE(op##sd, #op "sd %2, %1" OUT64, uint64_t, "r", fp64_##op(c, a, b))
-OP32(add)
-OP32(sub)
-OP32(mul)
-OP32(div)
-OP32(min)
-OP32(max)
-OP64(add)
-OP64(sub)
-OP64(mul)
-OP64(div) OP64(min) OP64(max) CASE(sqrtss, "sqrtss %1, %1" OUT32, uint32_t, "r", fp32_sqrt(c, A32))
-    CASE(sqrtsd, "sqrtsd %1, %1" OUT64, uint64_t, "r",
-         fp64_sqrt(c, a)) CASE(cvtss2sd, "cvtss2sd %1, %1" OUT64, uint64_t, "r",
-                               fp64_from_f32(c, A32)) CASE(cvtsd2ss, "cvtsd2ss %1, %1" OUT32,
-                                                           uint32_t, "r", fp32_from_f64(c, a))
-        CASE(cvtss2si, "cvtss2si %1, %k0", uint32_t, "r", fp32_to_i32(c, A32, c->round))
-            CASE(cvtss2siq, "cvtss2si %1, %q0", uint64_t, "r",
-                 fp32_to_i64(c, A32, c->round)) CASE(cvttss2si, "cvttss2si %1, %k0", uint32_t, "r",
-                                                     fp32_to_i32(c, A32, FP_ZERO))
-                CASE(cvtsd2si, "cvtsd2si %1, %k0", uint32_t, "r",
-                     fp64_to_i32(c, a, c->round)) CASE(cvtsd2siq, "cvtsd2si %1, %q0", uint64_t, "r",
-                                                       fp64_to_i64(c, a, c->round))
-                    CASE(cvttsd2siq, "cvttsd2si %1, %q0", uint64_t, "r", fp64_to_i64(c, a, FP_ZERO))
-                        CASE(cvtsi2ss, "cvtsi2ss %k4, %1" OUT32, uint32_t, "r",
-                             fp32_from_i32(c, (int32_t)a)) CASE(cvtsi2ssq, "cvtsi2ss %q4, %1" OUT32,
-                                                                uint32_t,
-                                                                "r", fp32_from_i64(c, (int64_t)a))
-                            CASE(cvtsi2sd, "cvtsi2sd %k4, %1" OUT64, uint64_t, "r",
-                                 fp64_from_i32(c, (int32_t)a))
-                                CASE(cvtsi2sdq, "cvtsi2sd %q4, %1" OUT64, uint64_t, "r",
-                                     fp64_from_i64(c, (int64_t)a))
-                                    CASE(roundss, "roundss $4, %1, %1" OUT32, uint32_t, "r",
-                                         fp32_round(c, A32, c->round, false))
-                                        CASE(roundss_up, "roundss $10, %1, %1" OUT32, uint32_t, "r",
-                                             fp32_round(c, A32, FP_UP, true))
-                                            CASE(roundsd, "roundsd $4, %1, %1" OUT64, uint64_t, "r",
-                                                 fp64_round(c, a, c->round, false))
-                                                CASE(roundsd_down, "roundsd $9, %1, %1" OUT64,
-                                                     uint64_t, "r", fp64_round(c, a, FP_DOWN, true))
+/* clang-format off */
+OP32(add) OP32(sub) OP32(mul) OP32(div) OP32(min) OP32(max) OP64(add) OP64(sub) OP64(mul) OP64(div)
+OP64(min) OP64(max)
+CASE(sqrtss, "sqrtss %1, %1" OUT32, uint32_t, "r", fp32_sqrt(c, A32))
+CASE(sqrtsd, "sqrtsd %1, %1" OUT64, uint64_t, "r", fp64_sqrt(c, a))
+CASE(cvtss2sd, "cvtss2sd %1, %1" OUT64, uint64_t, "r", fp64_from_f32(c, A32))
+CASE(cvtsd2ss, "cvtsd2ss %1, %1" OUT32, uint32_t, "r", fp32_from_f64(c, a))
+CASE(cvtss2si, "cvtss2si %1, %k0", uint32_t, "r", fp32_to_i32(c, A32, c->round))
+CASE(cvtss2siq, "cvtss2si %1, %q0", uint64_t, "r", fp32_to_i64(c, A32, c->round))
+CASE(cvttss2si, "cvttss2si %1, %k0", uint32_t, "r", fp32_to_i32(c, A32, FP_ZERO))
+CASE(cvtsd2si, "cvtsd2si %1, %k0", uint32_t, "r", fp64_to_i32(c, a, c->round))
+CASE(cvtsd2siq, "cvtsd2si %1, %q0", uint64_t, "r", fp64_to_i64(c, a, c->round))
+CASE(cvttsd2siq, "cvttsd2si %1, %q0", uint64_t, "r", fp64_to_i64(c, a, FP_ZERO))
+CASE(cvtsi2ss, "cvtsi2ss %k4, %1" OUT32, uint32_t, "r", fp32_from_i32(c, (int32_t)a))
+CASE(cvtsi2ssq, "cvtsi2ss %q4, %1" OUT32, uint32_t, "r", fp32_from_i64(c, (int64_t)a))
+CASE(cvtsi2sd, "cvtsi2sd %k4, %1" OUT64, uint64_t, "r", fp64_from_i32(c, (int32_t)a))
+CASE(cvtsi2sdq, "cvtsi2sd %q4, %1" OUT64, uint64_t, "r", fp64_from_i64(c, (int64_t)a))
+CASE(roundss, "roundss $4, %1, %1" OUT32, uint32_t, "r", fp32_round(c, A32, c->round, false))
+CASE(roundss_up, "roundss $10, %1, %1" OUT32, uint32_t, "r", fp32_round(c, A32, FP_UP, true))
+CASE(roundsd, "roundsd $4, %1, %1" OUT64, uint64_t, "r", fp64_round(c, a, c->round, false))
+CASE(roundsd_down, "roundsd $9, %1, %1" OUT64, uint64_t, "r", fp64_round(c, a, FP_DOWN, true))
+    /* clang-format on */
 
     /* CF, ZF and PF as bits of one number. */
     static uint32_t comiss_code(uint32_t rel) {

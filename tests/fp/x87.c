@@ -180,15 +180,11 @@ static void two_operands(case_fn *f) {
       two_operands(name);                                                                          \
       assert_int_equal(failures, 0);                                                               \
     }
-TWO(fadd)
-TWO(fsub)
-TWO(fsubr)
-TWO(fmul)
-TWO(fdiv)
-ONE(fsqrt)
-ONE(frndint)
-TWO(fscale) TWO(fcom) TWO(fucom) TWO(fprem) TWO(fprem1) ONE(fxtract) ONE(fsts) ONE(fstl) ONE(fistps)
-    ONE(fistpl) ONE(fistpll) ONE(fisttps) ONE(fisttpl) ONE(fisttpll) ONE(fbstp)
+/* clang-format off */
+TWO(fadd) TWO(fsub) TWO(fsubr) TWO(fmul) TWO(fdiv) ONE(fsqrt) ONE(frndint) TWO(fscale)
+TWO(fcom) TWO(fucom) TWO(fprem) TWO(fprem1) ONE(fxtract) ONE(fsts) ONE(fstl)
+ONE(fistps) ONE(fistpl) ONE(fistpll) ONE(fisttps) ONE(fisttpl) ONE(fisttpll) ONE(fbstp)
+    /* clang-format on */
 
     /* Binary operands are whole encodings, not only the significands of 80-bit ones. */
     static void load_binary(case_fn *f, uint32_t bits) {
