@@ -15,9 +15,9 @@ ENTRY = 'blink_plugin_entry'
 MUTABLE_PARTS = ('core/cli/', 'core/exec/')
 
 
-def symbols(path, *options):
+def symbols(*paths, options=()):
     """(name, type, section) of each symbol."""
-    out = subprocess.run([nm, '-f', 'sysv', *options, path], capture_output=True, text=True,
+    out = subprocess.run([nm, '-f', 'sysv', *options, *paths], capture_output=True, text=True,
                          check=True).stdout
     for line in out.split('\n'):
         column = [c.strip() for c in line.split('|')]
@@ -27,7 +27,7 @@ def symbols(path, *options):
 
 def exports():
     for path in plugins:
-        names = {name.split('@')[0] for name, _, _ in symbols(path, '-D', '--defined-only')}
+        names = {name.split('@')[0] for name, _, _ in symbols(path, options=('-D', '--defined-only'))}
         # Marks that linkers put there themselves.
         names -= {'_init', '_fini', '_edata', '_end', '__bss_start'}
         if names != {ENTRY}:
@@ -37,7 +37,7 @@ def exports():
 
 def taken():
     for path in plugins:
-        for name, _, _ in symbols(path, '-D', '--undefined-only'):
+        for name, _, _ in symbols(path, options=('-D', '--undefined-only')):
             if name.startswith('blink_'):
                 yield f'{path}: takes {name} from the executable'
 
@@ -49,17 +49,26 @@ def objects(folder):
                 yield os.path.join(where, name)
 
 
+def all_symbols(folder, *options):
+    """The same of every object below a folder, at one go."""
+    paths = list(objects(folder))
+    if paths:
+        for name, kind, section in symbols(*paths, options=options):
+            yield name, kind, section
+
+
 def clashes():
-    """Two plugins with a function of one name: linked together, one would call the other's."""
+    """Two plugins, or a plugin and core, with a function of one name: linked together, one would
+    call the other's."""
     seen = {}
-    for path in plugins:
-        for obj in objects(path + '.p'):
-            for name, _, _ in symbols(obj, '-g', '--defined-only'):
-                name = name.split('@')[0]
-                other = seen.setdefault(name, path)
-                if other != path and name != ENTRY:
-                    yield f'{name}: in {os.path.basename(other)} and {os.path.basename(path)}; ' \
-                          f'rename one, -Dplugins=builtin links both'
+    for path in [os.path.join(build, 'core'), *plugins]:
+        folder = path if path.endswith('core') else path + '.p'
+        for name, _, _ in all_symbols(folder, '-g', '--defined-only'):
+            name = name.split('@')[0]
+            other = seen.setdefault(name, path)
+            if other != path and name != ENTRY:
+                yield f'{name}: in {os.path.basename(other)} and {os.path.basename(path)}; ' \
+                      f'rename one, -Dplugins=builtin links both'
 
 
 def mutable():
@@ -70,7 +79,7 @@ def mutable():
             short = os.path.relpath(obj, build)
             if short.startswith(MUTABLE_PARTS):
                 continue
-            for name, _, section in symbols(obj, '--defined-only'):
+            for name, _, section in symbols(obj, options=['--defined-only']):
                 kind = section.split('.')[1] if section.startswith('.') else section
                 relro = section.startswith('.data.rel.ro')
                 if kind in ('data', 'bss', 'tdata', 'tbss', '*COM*') and not relro:
