@@ -103,8 +103,10 @@ void lx_restart_as(struct lx_call *c, lx_handler *handler, const uint64_t args[6
 int64_t lx_sys_restart_syscall(struct lx_call *c) {
     struct lx_thread *t = c->thread;
     lx_handler *handler = t->restart;
-    if (!handler)
+    if (!handler) {
+        c->restart = RS_NO;
         return -EINTR;
+    }
     t->restart = NULL;
     memcpy(c->a, t->restart_arg, sizeof c->a);
     return handler(c);
