@@ -34,6 +34,9 @@
 #define EFER_LMA (UINT64_C(1) << 10)
 #define EFER_NXE (UINT64_C(1) << 11)
 
+/* Width of physical addresses, as CPUID tells; that of user programs in paged memory fits too. */
+#define CPU_PHYS_BITS 46u
+
 /* State after power-on: real mode, CS:IP F000:FFF0. AMD64 manual volume 2, 14.1.3. Keeps nothing.
  */
 void cpu_reset(struct blink_cpu *cpu);

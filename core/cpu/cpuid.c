@@ -16,15 +16,17 @@ static const uint32_t leaf1_ecx = BIT(0) /* SSE3 */ | BIT(9) /* SSSE3 */ | BIT(1
 static const uint32_t leaf1_edx =
     BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ | BIT(3) /* PSE */ | BIT(4) /* TSC */ |
     BIT(5) /* MSR */ | BIT(6) /* PAE */ | BIT(8) /* CX8 */ | BIT(9) /* APIC */ | BIT(11) /* SEP */ |
-    BIT(13) /* PGE */ | BIT(15) /* CMOV */ | BIT(16) /* PAT */ | BIT(19) /* CLFSH */ |
-    BIT(23) /* MMX */ | BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */;
+    BIT(13) /* PGE */ | BIT(15) /* CMOV */ | BIT(16) /* PAT */ | BIT(17) /* PSE-36 */ |
+    BIT(19) /* CLFSH */ | BIT(23) /* MMX */ | BIT(24) /* FXSR */ | BIT(25) /* SSE */ |
+    BIT(26) /* SSE2 */;
 static const uint32_t leaf7_ebx = BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(8) /* BMI2 */ |
                                   BIT(18) /* RDSEED */ | BIT(19) /* ADX */ |
                                   BIT(23) /* CLFLUSHOPT */ | BIT(24) /* CLWB */;
 static const uint32_t leaf7_ecx = BIT(22) /* RDPID */;
 static const uint32_t ext1_ecx = BIT(0) /* LAHF */ | BIT(5) /* LZCNT */ | BIT(8) /* PREFETCHW */;
-static const uint32_t ext1_edx =
-    BIT(11) /* SYSCALL */ | BIT(20) /* NX */ | BIT(27) /* RDTSCP */ | BIT(29) /* LM */;
+static const uint32_t ext1_edx = BIT(11) /* SYSCALL */ | BIT(20) /* NX */ |
+                                 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ |
+                                 BIT(29) /* LM */;
 
 static const char brand[48] = "blink virtual x86-64 processor";
 
@@ -92,7 +94,7 @@ void cpu_cpuid(const struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf, uin
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: memcpy(out, brand + (leaf - 0x80000002) * 16, 16); break;
-    case 0x80000008: out[0] = 48u << 8 | 40u; break;
+    case 0x80000008: out[0] = 48u << 8 | CPU_PHYS_BITS; break;
     default: break;
     }
 }

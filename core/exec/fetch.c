@@ -60,7 +60,7 @@ static bool fetch(struct vcpu *v, struct fetched *f, uint32_t max) {
     size_t room = PAGE - (size_t)(linear & (PAGE - 1));
     if (max == 1 && room > BLINK_INSN_MAX_LEN)
         room = BLINK_INSN_MAX_LEN;
-    f->tracked = max > 1 && mem_code_track(v->exec->mem, linear, linear + room);
+    f->tracked = max > 1 && mem_code_track(cpu, linear, linear + room);
     f->size = mem_fetch(cpu, linear, f->bytes, room, &fault);
     if (f->size == 0) {
         set_fault(cpu, &fault);
@@ -74,7 +74,7 @@ static bool fetch(struct vcpu *v, struct fetched *f, uint32_t max) {
         set_fault(cpu, &fault);
         return false;
     }
-    f->tracked = f->tracked && mem_code_track(v->exec->mem, linear, linear + f->size + rest);
+    f->tracked = f->tracked && mem_code_track(cpu, linear, linear + f->size + rest);
     f->size += rest;
     decode(v, f, 1);
     if (f->count == 0) {

@@ -117,8 +117,13 @@ void backing_release(struct blink_mem *mem, uint64_t start, uint64_t end, uint64
 }
 
 void backing_moved(struct blink_mem *mem, uint64_t start, uint64_t end, uint64_t host) {
+    uint64_t at = host - (uintptr_t)mem->phys;
     /* If another thread of the host took the hole meanwhile, it is lost to us. */
-    if (mem->strategy == MEM_PAGED && reserve(host, end - start) == 0)
+    if (mem->strategy != MEM_PAGED || reserve(host, end - start))
+        return;
+    if (is_pinned(mem, start, end))
+        extent_add(&mem->limbo, at, at + (end - start));
+    else
         give_back(mem, host, end - start);
 }
 

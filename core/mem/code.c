@@ -129,21 +129,19 @@ void code_drop(struct blink_mem *mem, uint64_t start, uint64_t end, bool written
 void code_drop_file(struct blink_mem *mem, uint64_t inode, uint64_t device) {
     for (size_t k = 0; mem->code.tracked && k < mem->regions.count; k++) {
         const struct region *r = &mem->regions.v[k];
-        if ((r->flags & BLINK_MAP_SHARED) && !(r->flags & BLINK_MAP_ANON) && r->object &&
-            r->object->inode == inode && r->object->device == device)
+        if ((r->flags & BLINK_MAP_SHARED) && r->object && r->object->inode == inode &&
+            r->object->device == device)
             code_drop(mem, r->start, r->end, false);
     }
 }
 
 static bool written_elsewhere(const struct blink_mem *mem, const struct region *r) {
-    const uint32_t kind = BLINK_MAP_SHARED | BLINK_MAP_ANON;
-    if ((r->flags & kind) != BLINK_MAP_SHARED || !r->object)
+    if (!(r->flags & BLINK_MAP_SHARED) || !r->object)
         return false;
     for (size_t k = 0; k < mem->regions.count; k++) {
         const struct region *o = &mem->regions.v[k];
-        if (o != r && (o->flags & kind) == BLINK_MAP_SHARED && (o->prot & BLINK_PROT_WRITE) &&
-            o->object && o->object->inode == r->object->inode &&
-            o->object->device == r->object->device)
+        if (o != r && (o->flags & BLINK_MAP_SHARED) && (o->prot & BLINK_PROT_WRITE) && o->object &&
+            o->object->inode == r->object->inode && o->object->device == r->object->device)
             return true;
     }
     return false;
@@ -157,10 +155,11 @@ static bool lent(const struct blink_mem *mem, uint64_t page) {
     return false;
 }
 
-/* Track one page; *fresh if it was not tracked before. `key` is its linear address, or in a
- * system space its physical one. */
-static bool track_page(struct blink_mem *mem, uint64_t key, uint64_t linear, bool *fresh) {
+/* Track one page; *open if TLBs may still hold it as writable. `key` is its linear address, or in
+ * a system space its physical one. */
+static bool track_page(struct blink_mem *mem, uint64_t key, uint64_t linear, bool *open) {
     const struct region *r = region_at(&mem->regions, key);
+    *open = false;
     if (!mem->system && (!r || !(r->prot & BLINK_PROT_EXEC)))
         return true; /* the fetch fails anyway */
     if (lent(mem, key) || (r && written_elsewhere(mem, r)))
@@ -170,6 +169,7 @@ static bool track_page(struct blink_mem *mem, uint64_t key, uint64_t linear, boo
         return false;
     if (p->tracked) {
         p->aliased = p->aliased || p->linear != linear >> 12;
+        *open = !p->settled;
         return true;
     }
     if (p->writes) {
@@ -181,45 +181,54 @@ static bool track_page(struct blink_mem *mem, uint64_t key, uint64_t linear, boo
         return false;
     p->tracked = true;
     p->aliased = false;
+    p->settled = mem->strategy == MEM_LINEAR;
     p->linear = linear >> 12;
     mem->code.tracked++;
-    *fresh = true;
+    *open = !p->settled;
     return true;
 }
 
 struct shootdown {
-    struct blink_mem *mem;
-    uint64_t start, end;
+    uint64_t key, linear;
 };
 
 static int forget_writes(struct blink_mem *mem, void *arg) {
     const struct shootdown *s = arg;
+    struct code_page *p = find(&mem->code, s->key);
     if (mem->system)
         tlb_flush_all(mem);
     else
-        tlb_flush_range(mem, s->start, s->end);
+        tlb_flush_range(mem, s->linear, s->linear + BLINK_PAGE_SIZE);
+    if (p)
+        p->settled = true;
     return 0;
 }
 
-bool mem_code_track(struct blink_mem *mem, uint64_t start, uint64_t end) {
-    bool ok = true, fresh = false;
+/* Track the page at linear address `at`, which is its first byte. */
+static bool track(struct blink_mem *mem, struct blink_cpu *cpu, uint64_t at) {
+    struct shootdown s = {at, at};
+    struct mem_fault fault;
+    struct walk w;
+    bool open = false, ok = true;
     mem_lock(mem);
-    for (uint64_t at = PAGE_DOWN(start); at < end && ok; at += BLINK_PAGE_SIZE) {
-        uint64_t key = at;
-        struct mem_fault fault;
-        struct walk w;
-        if (mem->system) {
-            if (!mem->cpu_count || !walk_linear(mem, mem->cpus[0], at, BLINK_PROT_EXEC, &w, &fault))
-                continue;
-            key = PAGE_DOWN(w.phys);
-        }
-        ok = track_page(mem, key, at, &fresh);
+    bool there = !mem->system || walk_linear(mem, cpu, at, BLINK_PROT_EXEC, &w, &fault);
+    if (there) {
+        s.key = mem->system ? PAGE_DOWN(w.phys) : at;
+        ok = track_page(mem, s.key, at, &open);
     }
     mem_unlock(mem);
-    if (fresh && mem->strategy == MEM_PAGED) {
-        struct shootdown s = {mem, PAGE_DOWN(start), PAGE_UP(end)};
+    /* Also when another vCPU has begun to track it: its shootdown may not have happened yet. */
+    if (open)
         mem_mutate(mem, true, forget_writes, &s);
-    }
+    return ok;
+}
+
+bool mem_code_track(struct blink_cpu *cpu, uint64_t start, uint64_t end) {
+    bool ok = true;
+    /* By count: `end` may be the end of all addresses. */
+    uint64_t at = PAGE_DOWN(start), pages = ((end - 1 - at) >> 12) + 1;
+    for (; pages > 0 && ok; pages--, at += BLINK_PAGE_SIZE)
+        ok = track(cpu->mem, cpu, at);
     return ok;
 }
 

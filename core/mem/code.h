@@ -17,6 +17,7 @@ struct code_page {
     uint64_t stamp;  /* when `writes` was last decayed, in ticks */
     uint32_t writes; /* times it was written while tracked, decaying */
     bool tracked;
+    bool settled; /* and no vCPU can write it any more by an old entry of its TLB */
     bool aliased; /* blocks stand on more than one linear page */
 };
 

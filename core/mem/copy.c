@@ -61,6 +61,16 @@ int mem_copy_in(struct blink_mem *mem, void *dst, uint64_t src, size_t size) {
     return 0;
 }
 
+/* Another vCPU may have made blocks of the bytes while they were replaced. In linear memory the
+ * host's page is protected then and the copy itself faults. */
+static void drop_again(struct blink_mem *mem, uint64_t address, uint64_t size) {
+    if (mem->strategy == MEM_LINEAR)
+        return;
+    mem_lock(mem);
+    code_drop(mem, address, address + size, false);
+    mem_unlock(mem);
+}
+
 int mem_copy_out(struct blink_mem *mem, uint64_t dst, const void *src, size_t size) {
     const uint8_t *from = src;
     while (size) {
@@ -68,6 +78,7 @@ int mem_copy_out(struct blink_mem *mem, uint64_t dst, const void *src, size_t si
         void *p = piece_unlocked(mem, dst, &n, BLINK_PROT_WRITE);
         if (!p || mem_copy(mem, p, from, (size_t)n))
             return -EFAULT;
+        drop_again(mem, dst, n);
         dst += n;
         from += n;
         size -= (size_t)n;

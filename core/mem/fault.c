@@ -48,8 +48,12 @@ static enum mem_host_fault classify(struct blink_mem *mem, uint64_t address, boo
         return MEM_FAULT_SMC;
     }
     /* Another thread has changed it meanwhile: what the guest may do now is what counts. */
-    if (mem->strategy == MEM_LINEAR && !code_is_tracked(mem, address))
-        mprotect(backing_pointer(r, PAGE_DOWN(address)), BLINK_PAGE_SIZE, backing_prot(r->prot));
+    if (mem->strategy == MEM_LINEAR && !code_is_tracked(mem, address) &&
+        mprotect(backing_pointer(r, PAGE_DOWN(address)), BLINK_PAGE_SIZE, backing_prot(r->prot))) {
+        /* The host has no page there, or no room for it: trying again would go on for ever. */
+        *fault = (struct mem_fault){.vector = BLINK_EXC_BUS, .address = address};
+        return MEM_FAULT_GUEST;
+    }
     return MEM_FAULT_RETRY;
 }
 

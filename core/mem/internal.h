@@ -55,6 +55,7 @@ struct blink_mem {
     uint64_t map_low, map_high; /* where map() chooses from */
     bool map_default;           /* nobody has set them */
     struct region_set regions;
+    uint64_t next_shared; /* identity of the next shared anonymous mapping */
 
     struct code_set code;
     struct mem_pin *pins;
@@ -70,6 +71,7 @@ struct blink_mem {
     uint64_t cr3;                   /* user programs: root of the tables that core keeps */
     struct extent_set free;         /* unused physical memory */
     struct extent_set limbo;        /* unmapped while something was pinned */
+    bool large_pages;               /* an entry of a TLB may come from a large page; atomic */
     uint64_t table_next, table_end; /* pages for page tables */
 };
 

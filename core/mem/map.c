@@ -63,24 +63,36 @@ static int place_between(struct blink_mem *mem, uint64_t low, uint64_t high, uin
     }
 }
 
+/* Can a hint be followed: free, not in the gap below a stack, and below `limit`? */
+static bool hint_is_good(const struct blink_mem *mem, uint64_t hint, uint64_t size,
+                         uint64_t limit) {
+    if (!hint || size > limit || hint > limit - size)
+        return false;
+    uint64_t end = hint + size;
+    size_t k = region_index(&mem->regions, hint);
+    if (k == mem->regions.count)
+        return true;
+    const struct region *r = &mem->regions.v[k];
+    uint64_t gap = r->flags & BLINK_MAP_GROWSDOWN ? MEM_GUARD : 0;
+    return r->start >= end && r->start - end >= gap;
+}
+
 int mem_place(struct blink_mem *mem, uint64_t hint, uint64_t size, uint32_t flags, uint64_t *out,
               uint64_t *host) {
-    bool stack = flags & BLINK_MAP_GROWSDOWN;
+    bool stack = flags & BLINK_MAP_GROWSDOWN, low = flags & BLINK_MAP_32BIT;
+    uint64_t limit = low && mem->top > LOW_2G ? LOW_2G : mem->top;
     hint = PAGE_DOWN(hint);
     if (hint && hint < mem->min)
         hint = mem->min;
-    if (hint && mem_check_range(mem, hint, size) == 0 &&
-        !region_any(&mem->regions, hint, hint + size)) {
+    if (hint_is_good(mem, hint, size, limit)) {
         int rc = backing_claim(mem, hint, hint + size, 0, stack, host);
         if (rc == 0)
             *out = hint;
         if (rc != -EEXIST)
             return rc;
     }
-    if (flags & BLINK_MAP_32BIT) {
-        uint64_t high = mem->top < LOW_2G ? mem->top : LOW_2G;
-        return place_between(mem, mem->min, high, size, stack, out, host);
-    }
+    if (low)
+        return place_between(mem, mem->min, limit, size, stack, out, host);
     int rc = place_between(mem, mem->map_low, mem->map_high, size, stack, out, host);
     /* Too large for the usual range: anywhere, unless the guest ABI has set bounds. */
     if (rc == -ENOMEM && mem->map_default)
@@ -144,7 +156,8 @@ static int map_locked(struct blink_mem *mem, void *arg) {
     bool shared_writes = (w->flags & BLINK_MAP_SHARED) && (w->prot & BLINK_PROT_WRITE);
     if (shared_writes && w->object)
         code_drop_file(mem, w->object->inode, w->object->device);
-    code_drop(mem, at, end, false);
+    if (w->flags & BLINK_MAP_FIXED)
+        code_drop(mem, at, end, false);
     void *p = mmap((void *)(uintptr_t)host, w->size, backing_prot(w->prot), host_flags(w->flags),
                    w->flags & BLINK_MAP_ANON ? -1 : w->fd, (off_t)w->offset);
     if (p == MAP_FAILED) {
@@ -152,7 +165,8 @@ static int map_locked(struct blink_mem *mem, void *arg) {
         backing_unclaim(mem, at, end, host);
         return rc;
     }
-    if (mem->strategy == MEM_PAGED)
+    /* What was free is in nobody's TLB, and other vCPUs may run now. */
+    if (mem->strategy == MEM_PAGED && (w->flags & BLINK_MAP_FIXED))
         mem_unmap_locked(mem, at, end);
     else
         region_cut(&mem->regions, at, end);
@@ -186,6 +200,17 @@ static struct region_object *object_of_fd(int fd, int *rc) {
     return o;
 }
 
+/* mremap can give it a second mapping, so what shows the same bytes must be known as such. No file
+ * system of the host has that many inodes. */
+static struct region_object *shared_object(struct blink_mem *mem, int *rc) {
+    mem_lock(mem);
+    uint64_t inode = (UINT64_C(1) << 62) + mem->next_shared++;
+    mem_unlock(mem);
+    struct region_object *o = region_object_new(inode, 0, "");
+    *rc = o ? 0 : -ENOMEM;
+    return o;
+}
+
 int mem_map(struct blink_mem *mem, uint64_t address, uint64_t size, uint32_t prot, uint32_t flags,
             int32_t fd, uint64_t offset, uint64_t *out) {
     const uint32_t all = BLINK_PROT_READ | BLINK_PROT_WRITE | BLINK_PROT_EXEC;
@@ -211,9 +236,11 @@ int mem_map(struct blink_mem *mem, uint64_t address, uint64_t size, uint32_t pro
         if (offset > INT64_MAX || w.size > INT64_MAX - offset)
             return -EOVERFLOW;
         w.object = object_of_fd(fd, &rc);
-        if (rc)
-            return rc;
+    } else if (flags & BLINK_MAP_SHARED) {
+        w.object = shared_object(mem, &rc);
     }
+    if (rc)
+        return rc;
     /* Only what replaces something can be in another vCPU's TLB. */
     rc = mem_mutate(mem, flags & BLINK_MAP_FIXED, map_locked, &w);
     mem_lock(mem);

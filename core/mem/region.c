@@ -149,7 +149,8 @@ bool region_alike(const struct region *a, const struct region *b) {
 }
 
 static bool joins(const struct region *a, const struct region *b) {
-    /* Two shared anonymous mappings are two objects of the host: mremap of both at once fails. */
+    /* Which part of its object a piece of shared anonymous memory shows is not kept: one that was
+     * moved must not join what only looks like its neighbour. */
     uint32_t own = BLINK_MAP_SHARED | BLINK_MAP_ANON;
     if ((a->flags & own) == own)
         return false;

@@ -12,7 +12,7 @@
 struct region_object {
     uint32_t refs;
     uint32_t reserved;
-    uint64_t inode; /* 0: anonymous */
+    uint64_t inode; /* 0: anonymous and private; shared anonymous memory has one of its own */
     uint64_t device;
     char name[256];
 };

@@ -163,6 +163,9 @@ static int remap_locked(struct blink_mem *mem, void *arg) {
     if (w->old_size == 0 && (!(r->flags & BLINK_MAP_SHARED) || !(w->flags & BLINK_REMAP_MAYMOVE)))
         return -EINVAL;
     mem_invalidate(mem, w->old, end);
+    /* A second mapping that can be written, of what may have code. */
+    if (w->old_size == 0 && r->object && (r->prot & BLINK_PROT_WRITE))
+        code_drop_file(mem, r->object->inode, r->object->device);
     w->out = w->old;
     if (w->flags & BLINK_REMAP_FIXED)
         return move_fixed(mem, w);
@@ -195,8 +198,9 @@ int mem_remap(struct blink_mem *mem, uint64_t address, uint64_t old_size, uint64
         return -EINVAL;
     if ((flags & BLINK_REMAP_DONTUNMAP) && w.old_size != w.new_size)
         return -EINVAL;
+    /* As Linux, for which shrinking is an munmap of the rest. */
     if (mem_check_range(mem, address, w.old_size))
-        return -EFAULT;
+        return w.new_size < w.old_size ? -EINVAL : -EFAULT;
     if (w.new_size > mem->top)
         return -ENOMEM;
     if (flags & BLINK_REMAP_FIXED) {

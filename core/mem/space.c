@@ -209,8 +209,9 @@ static int mem_query(struct blink_mem *mem, uint64_t address, struct blink_mem_r
         .flags = r->flags & (BLINK_MAP_SHARED | BLINK_MAP_ANON | BLINK_MAP_GROWSDOWN),
     };
     if (r->object) {
-        found.inode = r->object->inode;
-        found.device = r->object->device;
+        bool file = !(r->flags & BLINK_MAP_ANON);
+        found.inode = file ? r->object->inode : 0;
+        found.device = file ? r->object->device : 0;
         memcpy(found.name, r->object->name, sizeof found.name);
     }
     mem_unlock(mem);

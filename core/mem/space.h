@@ -77,7 +77,14 @@ void mem_detach(struct blink_mem *mem, struct blink_cpu *cpu);
 void *mem_translate(struct blink_cpu *cpu, uint64_t address, uint32_t access,
                     struct mem_fault *fault);
 
-/* TLB maintenance of one vCPU (INVLPG, CR3 and CR0/CR4 writes). */
+/*
+ * Read as the processor itself does, with supervisor rights whatever the CPL and without a trace
+ * in the TLB: descriptor tables. False with *fault.
+ */
+bool mem_read_system(struct blink_cpu *cpu, uint64_t address, void *out, size_t size,
+                     struct mem_fault *fault);
+
+/* TLB maintenance of one vCPU (INVLPG, CR3 and CR0/CR4 writes, EFER.NXE, changes of the CPL). */
 void mem_tlb_flush(struct blink_cpu *cpu);
 void mem_tlb_flush_page(struct blink_cpu *cpu, uint64_t address);
 
@@ -90,11 +97,12 @@ size_t mem_fetch(struct blink_cpu *cpu, uint64_t address, void *out, size_t size
                  struct mem_fault *fault);
 
 /*
- * Code-page tracking: from now on a write to the pages of [start, end) calls drop_code. Returns
+ * Code-page tracking: from now on a write to the pages of linear [start, end), which is not empty,
+ * calls drop_code. Returns
  * false when a page is volatile: written so often after being tracked that blocks on it are to be
  * run once, uncached.
  */
-bool mem_code_track(struct blink_mem *mem, uint64_t start, uint64_t end);
+bool mem_code_track(struct blink_cpu *cpu, uint64_t start, uint64_t end);
 /* All blocks were flushed: nothing is tracked any more. */
 void mem_code_forget(struct blink_mem *mem);
 

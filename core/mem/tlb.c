@@ -23,7 +23,12 @@ void mem_tlb_flush(struct blink_cpu *cpu) {
 }
 
 void mem_tlb_flush_page(struct blink_cpu *cpu, uint64_t address) {
-    clear(slot(cpu, address));
+    const struct blink_mem *mem = cpu->mem;
+    /* The page may be large, and its pieces be anywhere. */
+    if (mem && __atomic_load_n(&mem->large_pages, __ATOMIC_RELAXED))
+        mem_tlb_flush(cpu);
+    else
+        clear(slot(cpu, address));
 }
 
 void tlb_flush_all(struct blink_mem *mem) {
@@ -38,7 +43,7 @@ void tlb_flush_range(struct blink_mem *mem, uint64_t start, uint64_t end) {
     }
     for (uint32_t k = 0; k < mem->cpu_count; k++)
         for (uint64_t at = start; at < end; at += BLINK_PAGE_SIZE)
-            mem_tlb_flush_page(mem->cpus[k], at);
+            clear(slot(mem->cpus[k], at));
 }
 
 static void fill(struct blink_cpu *cpu, uint64_t address, const void *host, const struct walk *w,
@@ -97,6 +102,46 @@ void *mem_translate(struct blink_cpu *cpu, uint64_t address, uint32_t access,
     return p;
 }
 
+bool mem_read_system(struct blink_cpu *cpu, uint64_t address, void *out, size_t size,
+                     struct mem_fault *fault) {
+    struct blink_mem *mem = cpu->mem;
+    uint32_t cpl = cpu->cpl;
+    size_t done = 0;
+    while (done < size) {
+        uint64_t at = address + done, room = BLINK_PAGE_SIZE - (at & PAGE_MASK);
+        size_t n = size - done < room ? size - done : (size_t)room;
+        struct walk w;
+        mem_lock(mem);
+        cpu->cpl = 0;
+        bool ok = mem->system && walk_linear(mem, cpu, at, BLINK_PROT_READ, &w, fault);
+        cpu->cpl = cpl;
+        mem_unlock(mem);
+        if (!mem->system)
+            *fault = (struct mem_fault){.vector = BLINK_EXC_PF, .address = at};
+        if (!ok)
+            return false;
+        const void *p = walk_ram(mem, w.phys, n);
+        if (p)
+            memcpy((uint8_t *)out + done, p, n);
+        else
+            memset((uint8_t *)out + done, 0xff, n); /* nobody answers */
+        done += n;
+    }
+    return true;
+}
+
+/* The host had no page where the walk found one: nothing behind the mapping, or another thread has
+ * taken it away since. */
+static void lost(struct blink_cpu *cpu, uint64_t address, struct mem_fault *fault) {
+    struct blink_mem *mem = cpu->mem;
+    mem_lock(mem);
+    if (mem_usable(mem, address, BLINK_PROT_EXEC))
+        *fault = (struct mem_fault){.vector = BLINK_EXC_BUS, .address = address};
+    else
+        mem_user_fault(mem, address, BLINK_PROT_EXEC, fault);
+    mem_unlock(mem);
+}
+
 size_t mem_fetch(struct blink_cpu *cpu, uint64_t address, void *out, size_t size,
                  struct mem_fault *fault) {
     size_t done = 0;
@@ -104,11 +149,16 @@ size_t mem_fetch(struct blink_cpu *cpu, uint64_t address, void *out, size_t size
         uint64_t at = address + done, room = BLINK_PAGE_SIZE - (at & PAGE_MASK);
         size_t n = size - done < room ? size - done : (size_t)room;
         const void *p = mem_translate(cpu, at, BLINK_PROT_EXEC, fault);
+        if (!p && fault->vector == 0) {
+            /* No RAM: nobody answers on the bus. FF FF is no instruction. */
+            memset((uint8_t *)out + done, 0xff, n);
+            done += n;
+            continue;
+        }
         if (!p)
             break;
         if (mem_copy(cpu->mem, (uint8_t *)out + done, p, n)) {
-            /* Mapped, but the host has no page behind it. */
-            *fault = (struct mem_fault){.vector = BLINK_EXC_BUS, .address = at};
+            lost(cpu, at, fault);
             break;
         }
         done += n;

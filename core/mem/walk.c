@@ -81,6 +81,8 @@ static uint32_t shift_of(const struct mode *m, uint32_t level) {
 static bool reserved_set(const struct state *s, uint32_t level, uint64_t e, bool large) {
     if (s->mode->entry_size == 4)
         return false; /* PSE-36 gives bits 20:13 a meaning */
+    if (e & PTE_ADDR & ~((UINT64_C(1) << CPU_PHYS_BITS) - 1))
+        return true;
     if ((e & PTE_NX) && (!s->nxe || (s->mode->legacy_pdpt && level == 2)))
         return true;
     if ((e & PTE_PS) && level >= 2 && !large)
@@ -121,8 +123,10 @@ static enum outcome descend(struct state *s) {
             s->exec = s->exec && !(m->entry_size == 8 && (e & PTE_NX));
         }
         s->leaf = level;
-        if (large)
+        if (large) {
+            __atomic_store_n(&s->mem->large_pages, true, __ATOMIC_RELAXED);
             break;
+        }
         table = m->entry_size == 4 ? e & UINT64_C(0xfffff000) : e & PTE_ADDR;
     }
     /* CR0.WP off: the supervisor writes everywhere. */
