@@ -274,46 +274,6 @@ static void row_columns(const struct rows *rows, const struct row *row,
     column[5] = status_names[row->status];
 }
 
-/* A plugin's own words must not steer the terminal. */
-static void print_plain(FILE *out, const char *text) {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        fputc(c < 0x20 || c == 0x7f ? '?' : c, out);
-    }
-}
-
-static void print_table(const struct rows *rows, FILE *out) {
-    static const char *const head[COLUMNS] = {"KIND", "NAME", "VERSION", "ABI", "PATH", "STATUS"};
-    size_t width[COLUMNS] = {0};
-    const char *column[COLUMNS];
-    for (size_t k = 0; k <= rows->count; k++) {
-        if (k == 0)
-            memcpy(column, head, sizeof head);
-        else
-            row_columns(rows, &rows->row[k - 1], column);
-        for (int c = 0; c < COLUMNS; c++)
-            if (strlen(column[c]) > width[c])
-                width[c] = strlen(column[c]);
-    }
-    for (size_t k = 0; k <= rows->count; k++) {
-        const struct row *row = k ? &rows->row[k - 1] : NULL;
-        if (row)
-            row_columns(rows, row, column);
-        else
-            memcpy(column, head, sizeof head);
-        for (int c = 0; c < COLUMNS; c++) {
-            print_plain(out, column[c]);
-            if (c < COLUMNS - 1)
-                fprintf(out, "%*s", (int)(width[c] - strlen(column[c]) + 2), "");
-        }
-        if (row && row->reason) {
-            fputs(row->status == SHADOWED ? " by " : ": ", out);
-            print_plain(out, row->reason);
-        }
-        fputc('\n', out);
-    }
-}
-
 /* Length of the well-formed UTF-8 sequence at s (RFC 3629), 0 if there is none. */
 static size_t utf8_length(const unsigned char *s) {
     static const struct {
@@ -334,6 +294,57 @@ static size_t utf8_length(const unsigned char *s) {
         return forms[k].length;
     }
     return 0;
+}
+
+/* Print a text for a person, or only count its characters (out NULL). A plugin's own words must not
+ * steer the terminal: what is no letter to it becomes a question mark. */
+static int print_plain(FILE *out, const char *text) {
+    const unsigned char *s = (const unsigned char *)text;
+    int count = 0;
+    for (; *s; count++) {
+        size_t length = utf8_length(s);
+        bool control = *s < 0x20 || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0); /* C0, DEL, C1 */
+        if (out && (length == 0 || control))
+            fputc('?', out);
+        else if (out)
+            fwrite(s, 1, length, out);
+        s += length ? length : 1;
+    }
+    return count;
+}
+
+static void print_row(const char *const *column, const int *width, FILE *out) {
+    for (int c = 0; c < COLUMNS; c++) {
+        int printed = print_plain(out, column[c]);
+        if (c < COLUMNS - 1)
+            fprintf(out, "%*s", width[c] - printed + 2, "");
+    }
+}
+
+static void print_table(const struct rows *rows, FILE *out) {
+    static const char *const head[COLUMNS] = {"KIND", "NAME", "VERSION", "ABI", "PATH", "STATUS"};
+    const char *column[COLUMNS];
+    int width[COLUMNS];
+    for (int c = 0; c < COLUMNS; c++)
+        width[c] = print_plain(NULL, head[c]);
+    for (size_t k = 0; k < rows->count; k++) {
+        row_columns(rows, &rows->row[k], column);
+        for (int c = 0; c < COLUMNS; c++)
+            if (print_plain(NULL, column[c]) > width[c])
+                width[c] = print_plain(NULL, column[c]);
+    }
+    print_row(head, width, out);
+    fputc('\n', out);
+    for (size_t k = 0; k < rows->count; k++) {
+        const struct row *row = &rows->row[k];
+        row_columns(rows, row, column);
+        print_row(column, width, out);
+        if (row->reason) {
+            fputs(row->status == SHADOWED ? " by " : ": ", out);
+            print_plain(out, row->reason);
+        }
+        fputc('\n', out);
+    }
 }
 
 /* A JSON string (RFC 8259, 7). Bytes that are no UTF-8, as paths may have, become U+FFFD. */

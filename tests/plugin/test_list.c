@@ -129,6 +129,7 @@ static void test_escaping(void **state) {
     free(text);
     text = list(s, false);
     assert_null(strchr(text, 0x1b));
+    assert_non_null(strstr(text, "second  \"\\??\xc3\xa9    1.0  ")); /* five letters wide */
     assert_non_null(strstr(text, "/new?line  ok\n"));
     free(text);
 }
