@@ -61,10 +61,11 @@ struct blink_plugin {
     uint32_t has_memory_limit;     /* bits 0 and 1: the guest has set it */
 };
 
-/* The five signals core always catches; one sent while the guest blocks it is held here. */
-#define LX_SYNC_SIGNALS                                                                            \
+/* What core never blocks on the host: the synchronous five, and the last one, by which it wakes
+ * its threads. Sent while the guest blocks them, they are held here. */
+#define LX_NEVER_BLOCKED                                                                           \
   (LX_SIGBIT(SIGSEGV) | LX_SIGBIT(SIGBUS) | LX_SIGBIT(SIGILL) | LX_SIGBIT(SIGFPE) |                \
-   LX_SIGBIT(SIGTRAP))
+   LX_SIGBIT(SIGTRAP) | LX_SIGBIT(G_NSIG))
 #define LX_SIGBIT(signo) (UINT64_C(1) << ((signo)-1))
 #define LX_UNBLOCKABLE   (LX_SIGBIT(SIGKILL) | LX_SIGBIT(SIGSTOP))
 
@@ -75,13 +76,13 @@ struct lx_thread {
     uint64_t saved_mask; /* to be restored by the handler's frame: sigsuspend, ppoll... */
     bool restore_mask;
     struct g_stack altstack;
-    uint64_t held;              /* blocked synchronous signals that were sent */
-    uint8_t held_info[32][128]; /* their siginfo, by number */
-    uint64_t clear_child_tid;   /* address or 0 */
-    uint64_t robust_list;       /* address or 0 */
-    bool leader;                /* the first thread of its process */
-    int vfork_fd;               /* the parent waits at its other end; 0: it does not */
-    uint64_t vfork_sp;          /* of the parent */
+    uint64_t held;                      /* see LX_NEVER_BLOCKED */
+    uint8_t held_info[G_NSIG + 1][128]; /* their siginfo, by number */
+    uint64_t clear_child_tid;           /* address or 0 */
+    uint64_t robust_list;               /* address or 0 */
+    bool leader;                        /* the first thread of its process */
+    int vfork_fd;                       /* the parent waits at its other end; 0: it does not */
+    uint64_t vfork_sp;                  /* of the parent */
     /* Of the last fault, for frames: Linux keeps them likewise. */
     uint64_t trapno, error, cr2;
     /* What restart_syscall goes on with, NULL if nothing. */

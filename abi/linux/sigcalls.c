@@ -27,10 +27,7 @@ static int set_action(struct blink_plugin *abi, int signo, const struct g_sigact
     pthread_mutex_lock(&abi->lock);
     *old = abi->action[signo];
     if (new) {
-        /* Those that the host's C library keeps for itself are refused: the action is remembered,
-         * and programs that only set it go on. */
         rc = abi->exec.signal_watch(abi->host->machine, signo, disposition(new->handler));
-        rc = rc == -EINVAL ? 0 : rc;
         if (rc == 0) {
             abi->action[signo] = *new;
             abi->action[signo].mask &= ~LX_UNBLOCKABLE;

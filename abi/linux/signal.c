@@ -1,9 +1,8 @@
 /*
  * Signals on their way to the guest. The host keeps what is pending and blocked: the guest's mask
  * is the host thread's, its dispositions are the host's, and core hands over one caught signal at
- * a time. Only the synchronous five, which core never blocks, are held here while the guest
- * blocks them. Each thread's state belongs to its vCPU; the actions are guarded by the
- * instance's lock.
+ * a time. Only those that core never blocks are held here while the guest blocks them. Each
+ * thread's state belongs to its vCPU; the actions are guarded by the instance's lock.
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -156,7 +155,7 @@ static void deliver_one(struct delivery *d, int signo, const void *info) {
     struct lx_thread *t = d->t;
     if (t->mask & LX_SIGBIT(signo)) {
         /* It came just before it was blocked. */
-        if (LX_SYNC_SIGNALS & LX_SIGBIT(signo))
+        if (LX_NEVER_BLOCKED & LX_SIGBIT(signo))
             hold(t, signo, info);
         else
             lx_requeue(signo, info);

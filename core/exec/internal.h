@@ -132,6 +132,10 @@ void park_after_fork(struct exec *exec);
 int signals_attach(struct vcpu *v); /* on the vCPU's thread */
 void signals_detach(struct vcpu *v);
 int signals_install(void); /* handlers of the process, once */
+/* Around the making of a thread: block everything, give the old mask, restore it. */
+uint64_t signals_block(void);
+void signals_restore(uint64_t mask);
+void signals_keep_reserved(void);
 mem_guarded_copy signals_guarded_copy;
 void signals_kick(struct vcpu *v); /* make a blocking call return, and generated code end */
 /* Set attention bits and see to it that generated code notices. [any] [signal] */

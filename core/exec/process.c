@@ -86,14 +86,13 @@ static void copy_state(struct blink_cpu *to, const struct blink_cpu *from) {
 
 static int start_thread(struct thread_start *start) {
     pthread_attr_t attr;
-    sigset_t all, old;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, THREAD_STACK);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    uint64_t old = signals_block();
     int rc = -pthread_create(&start->v->thread, &attr, thread_main, start);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    signals_keep_reserved();
+    signals_restore(old);
     pthread_attr_destroy(&attr);
     return rc;
 }

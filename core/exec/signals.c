@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "exec/internal.h"
@@ -23,6 +24,40 @@ static const int sync_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
 /* Trampoline state: the vCPU this thread runs, and the guarded copy under way on it. */
 static _Thread_local struct vcpu *current;
 static _Thread_local sigjmp_buf *volatile copy_unwind;
+
+#define BIT(signo) (UINT64_C(1) << ((signo)-1))
+#define SYNC_BITS  (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP))
+
+/*
+ * The host's C library keeps the signals between the standard ones and its SIGRTMIN for itself and
+ * hides them from its sigaction and masks. Guests have a C library of their own that uses the same
+ * ones, so here they are as good as any: by the kernel's interface, where the library's is blind.
+ */
+struct kernel_action {
+    void *handler;
+    unsigned long flags;
+#ifdef SA_RESTORER
+    void *restorer;
+#elif defined(__x86_64__) || defined(__aarch64__)
+    void *restorer;
+#endif
+    uint64_t mask;
+};
+static uint64_t reserved_caught; /* those of them that are caught; atomic */
+
+static bool is_reserved(int signo) {
+    return signo > SIGSYS && signo < SIGRTMIN;
+}
+
+static void set_host_mask(uint64_t mask) {
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+}
+
+static uint64_t context_mask(const ucontext_t *context) {
+    uint64_t mask;
+    memcpy(&mask, &context->uc_sigmask, sizeof mask);
+    return mask;
+}
 
 static bool is_sync(int signo) {
     for (size_t k = 0; k < SYNC_COUNT; k++)
@@ -86,7 +121,7 @@ static _Noreturn void leave_guest(struct vcpu *v, ucontext_t *context, uint32_t 
     /* Delivery reset the host's register: what guest code had raised is in the context. */
     if (!v->in_jit)
         v->cpu->mxcsr |= context_mxcsr(context) & 0x3f;
-    pthread_sigmask(SIG_SETMASK, &context->uc_sigmask, NULL);
+    set_host_mask(context_mask(context));
     siglongjmp(v->context.unwind, 1);
 }
 
@@ -153,7 +188,7 @@ static void on_sync(int signo, siginfo_t *info, void *context) {
     else if (!sent && copy_unwind && (signo == SIGSEGV || signo == SIGBUS)) {
         sigjmp_buf *to = copy_unwind;
         copy_unwind = NULL;
-        pthread_sigmask(SIG_SETMASK, &((ucontext_t *)context)->uc_sigmask, NULL);
+        set_host_mask(context_mask(context));
         siglongjmp(*to, 1);
     } else if (!sent && v && v->in_guest && (signo == SIGSEGV || signo == SIGBUS))
         on_memory_fault(v, signo, info, context);
@@ -172,10 +207,9 @@ static void record(struct vcpu *v, int signo, const siginfo_t *info, ucontext_t 
     v->slot_signo = signo;
     v->pending = 1;
     v->signals++;
-    sigfillset(&context->uc_sigmask);
     /* An instruction may fault all the same. */
-    sigdelset(&context->uc_sigmask, SIGSEGV);
-    sigdelset(&context->uc_sigmask, SIGBUS);
+    const uint64_t mask = ~(BIT(SIGSEGV) | BIT(SIGBUS));
+    memcpy(&context->uc_sigmask, &mask, sizeof mask);
     attention_set(v->cpu, BLINK_ATTN_SIGNAL);
     context_abort_syscall(context);
     leave_jit(v, context);
@@ -203,6 +237,16 @@ void signals_attention(struct vcpu *v, uint32_t bits) {
         signals_kick(v);
 }
 
+/* While a handler runs the reserved signals wait, too. */
+static int widen_mask(int signo) {
+    struct kernel_action a;
+    if (syscall(SYS_rt_sigaction, signo, NULL, &a, sizeof a.mask))
+        return -errno;
+    for (int k = SIGSYS + 1; k < SIGRTMIN; k++)
+        a.mask |= BIT(k);
+    return syscall(SYS_rt_sigaction, signo, &a, NULL, sizeof a.mask) ? -errno : 0;
+}
+
 static int set_handler(int signo, void (*handler)(int, siginfo_t *, void *), bool sync) {
     struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigfillset(&sa.sa_mask);
@@ -212,7 +256,43 @@ static int set_handler(int signo, void (*handler)(int, siginfo_t *, void *), boo
         for (size_t k = 0; k < SYNC_COUNT; k++)
             sigdelset(&sa.sa_mask, sync_signals[k]);
     }
-    return sigaction(signo, &sa, NULL) ? -errno : 0;
+    return sigaction(signo, &sa, NULL) ? -errno : widen_mask(signo);
+}
+
+/* A reserved signal as the kernel takes it. How a handler returns is learnt from another one. */
+static int set_reserved(int signo, uint32_t disposition) {
+    struct kernel_action a;
+    if (syscall(SYS_rt_sigaction, KICK, NULL, &a, sizeof a.mask))
+        return -errno;
+    bool caught = disposition == BLINK_SIGNAL_CATCH;
+    a.handler = caught                               ? (void *)(uintptr_t)on_async
+                : disposition == BLINK_SIGNAL_IGNORE ? (void *)(uintptr_t)SIG_IGN
+                                                     : (void *)(uintptr_t)SIG_DFL;
+    if (syscall(SYS_rt_sigaction, signo, &a, NULL, sizeof a.mask))
+        return -errno;
+    if (caught)
+        __atomic_fetch_or(&reserved_caught, BIT(signo), __ATOMIC_SEQ_CST);
+    else
+        __atomic_fetch_and(&reserved_caught, ~BIT(signo), __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+/* The C library sets handlers of its own when it makes its first thread. */
+void signals_keep_reserved(void) {
+    uint64_t caught = __atomic_load_n(&reserved_caught, __ATOMIC_SEQ_CST);
+    for (int signo = SIGSYS + 1; signo < SIGRTMIN; signo++)
+        if (caught & BIT(signo))
+            set_reserved(signo, BLINK_SIGNAL_CATCH);
+}
+
+uint64_t signals_block(void) {
+    uint64_t all = ~UINT64_C(0), old = 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof all);
+    return old;
+}
+
+void signals_restore(uint64_t mask) {
+    set_host_mask(mask);
 }
 
 int signals_install(void) {
@@ -225,21 +305,12 @@ int signals_install(void) {
 /* ---- per thread ---- */
 
 static void apply_mask(const struct vcpu *v) {
-    sigset_t set;
-    sigemptyset(&set);
-    for (int signo = 1; signo <= SIGNAL_COUNT; signo++)
-        if ((v->guest_mask >> (signo - 1)) & 1 && !is_sync(signo) && signo != KICK)
-            sigaddset(&set, signo);
-    pthread_sigmask(SIG_SETMASK, &set, NULL);
+    set_host_mask(v->guest_mask & ~(SYNC_BITS | BIT(KICK)));
 }
 
 static uint64_t host_mask(void) {
-    sigset_t set;
     uint64_t mask = 0;
-    pthread_sigmask(SIG_SETMASK, NULL, &set);
-    for (int signo = 1; signo <= SIGNAL_COUNT; signo++)
-        if (sigismember(&set, signo) == 1)
-            mask |= UINT64_C(1) << (signo - 1);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, sizeof mask);
     return mask;
 }
 
@@ -262,9 +333,7 @@ int signals_attach(struct vcpu *v) {
 }
 
 void signals_detach(struct vcpu *v) {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    signals_block();
     current = NULL;
     stack_t off = {.ss_flags = SS_DISABLE};
     sigaltstack(&off, NULL);
@@ -283,10 +352,10 @@ int64_t signals_syscall(struct blink_cpu *cpu, int64_t number, uint64_t a0, uint
 
 int signals_watch(struct blink_machine *machine, int32_t signo, uint32_t disposition) {
     (void)machine;
-    /* The host's C library keeps the two below its first real-time signal. */
-    if (signo < 1 || signo > SIGNAL_COUNT || (signo > SIGSYS && signo < SIGRTMIN) ||
-        signo == SIGKILL || signo == SIGSTOP)
+    if (signo < 1 || signo > SIGNAL_COUNT || signo == SIGKILL || signo == SIGSTOP)
         return -EINVAL;
+    if (is_reserved(signo))
+        return set_reserved(signo, disposition);
     if (is_sync(signo) || signo == KICK)
         return 0;
     if (disposition == BLINK_SIGNAL_CATCH)
@@ -330,10 +399,10 @@ void signals_forked(struct vcpu *v) {
 void signals_die(struct blink_machine *machine, int32_t signo) {
     struct exec *x = machine_exec(machine);
     x->options.hooks.last_words(machine);
-    signal(signo, SIG_DFL);
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, signo);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    raise(signo);
+    if (is_reserved(signo))
+        set_reserved(signo, BLINK_SIGNAL_DEFAULT);
+    else
+        signal(signo, SIG_DFL);
+    set_host_mask(host_mask() & ~BIT(signo));
+    syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signo);
 }

@@ -64,7 +64,7 @@ struct blink_exec_iface {
      * signal_mask() rules again after this call. [vcpu] */
     int (*signal_take)(struct blink_cpu *cpu, struct blink_signal *out);
     /* Set the host thread's signal mask: the guest's, 64 bits, bit n-1 for signal n. Core leaves
-     * out the synchronous ones. [vcpu] */
+     * out the synchronous ones and the last (64), by which it wakes its threads. [vcpu] */
     void (*signal_mask)(struct blink_cpu *cpu, uint64_t mask);
     /* Die as by default action of host signal `signo` (core dump bits included); does not
      * return if the signal's default is to terminate. [vcpu] */
