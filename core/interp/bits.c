@@ -58,7 +58,7 @@ HANDLER(bt_mem) {
         st_sized(cpu, i, m, size, change_bit(i->op, v, bit));
     }
     set_cf(cpu, (v >> bit) & 1);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 /* lock bts and so on. */
 HANDLER(bt_lock) {

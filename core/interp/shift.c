@@ -158,7 +158,7 @@ HANDLER(rotate_through) {
         put_sized(cpu, i->opnd[0].reg, size, s.r);
     if (count)
         set_cf_of(cpu, s.cf, s.of);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 /* SHLD, SHRD: bits move in from the second operand. Counts beyond 16 of a 16-bit operand are
@@ -208,7 +208,7 @@ HANDLER(shift_double) {
         uint64_t res = s.r << (64 - bits);
         set_result(cpu, (uint64_t)((int64_t)res >> (64 - bits)), s.cf, s.of);
     }
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 /* BMI2: destination, source (register or memory), count. */

@@ -37,7 +37,7 @@ HANDLER(cpuid) {
     put32(cpu, BLINK_RBX, r[1]);
     put32(cpu, BLINK_RCX, r[2]);
     put32(cpu, BLINK_RDX, r[3]);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 HANDLER(rdtsc) {
     if ((cpu->cr4 & CR4_TSD) && cpu->cpl != 0)
@@ -78,7 +78,7 @@ HANDLER(random_bits) {
     bool ok = cpu_random(&v);
     put_sized(cpu, i->opnd[0].reg, i->opnd[0].size, ok ? v : 0);
     set_zpc(cpu, 0, 0, ok);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 HANDLER(fsgsbase) {
     bool gs = i->op == BLINK_OP_RDGSBASE || i->op == BLINK_OP_WRGSBASE;
@@ -231,7 +231,7 @@ HANDLER(store_table) {
     memcpy(image, &limit, 2);
     memcpy(image + 2, &t->base, 8);
     store_bytes(cpu, i, ea(cpu, i), image, wide ? 10 : 6);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 HANDLER(load_table) {
     struct blink_dtr *t = i->op == BLINK_OP_LGDT ? &cpu->gdtr : &cpu->idtr;
@@ -272,7 +272,7 @@ HANDLER(load_system) {
     uint64_t d;
     if (code == 0 && !task) {
         cpu->ldtr = (struct blink_seg){0, 0, selector, 0};
-        NEXT();
+        NEXT_BY_DRIVER();
     }
     if ((selector & 4) || code == 0 || !INTERP_FN(read_descriptor)(cpu, i, selector, &d))
         RAISE(BLINK_EXC_GP, code);
@@ -291,7 +291,7 @@ HANDLER(load_system) {
     } else {
         cpu->ldtr = s;
     }
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 /* LAR LSL VERR VERW: ask about a selector without loading it. */
@@ -329,7 +329,7 @@ HANDLER(ask_selector) {
     else if (ok && i->op == BLINK_OP_LAR)
         put_sized(cpu, i->opnd[0].reg, i->opnd[0].size, d >> 32 & 0x00ffff00);
     blink_cpu_set_flags(cpu, ok ? fl | BLINK_ZF : fl);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 HANDLER(arpl) {
     bool mem = i->opnd[0].kind == BLINK_OPND_MEM;
@@ -429,7 +429,7 @@ HANDLER(rdmsr) {
         RAISE(BLINK_EXC_GP, 0);
     put32(cpu, BLINK_RAX, (uint32_t)v);
     put32(cpu, BLINK_RDX, (uint32_t)(v >> 32));
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 HANDLER(wrmsr) {
     NEED_CPL0();

@@ -64,10 +64,12 @@ static inline void with_operand(struct blink_cpu *cpu, struct x87_operand o, boo
   HANDLER(name) {                                                                                  \
     X87_WAIT();                                                                                    \
     uint64_t a = ea(cpu, i);                                                                       \
-    type v;                                                                                        \
-    load_bytes(cpu, i, a, &v, sizeof v);                                                           \
-    x87_note_memory(cpu, i, a);                                                                    \
-    with_operand(cpu, widen(v), reverse, fp80_##op##_default, fp80_##op);                          \
+    {                                                                                              \
+      type v;                                                                                      \
+      load_bytes(cpu, i, a, &v, sizeof v);                                                         \
+      x87_note_memory(cpu, i, a);                                                                  \
+      with_operand(cpu, widen(v), reverse, fp80_##op##_default, fp80_##op);                        \
+    }                                                                                              \
     NEXT();                                                                                        \
   }
 #define FROM_REGISTERS(name, dst, src, reverse, pops, op)                                          \

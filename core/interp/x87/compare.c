@@ -44,10 +44,12 @@ static inline void compare_memory(struct blink_cpu *cpu, struct x87_operand o, b
   HANDLER(name) {                                                                                  \
     X87_WAIT();                                                                                    \
     uint64_t a = ea(cpu, i);                                                                       \
-    type v;                                                                                        \
-    load_bytes(cpu, i, a, &v, sizeof v);                                                           \
-    x87_note_memory(cpu, i, a);                                                                    \
-    compare_memory(cpu, widen(v), pops);                                                           \
+    {                                                                                              \
+      type v;                                                                                      \
+      load_bytes(cpu, i, a, &v, sizeof v);                                                         \
+      x87_note_memory(cpu, i, a);                                                                  \
+      compare_memory(cpu, widen(v), pops);                                                         \
+    }                                                                                              \
     NEXT();                                                                                        \
   }
 WITH_MEMORY(fcom_m32, uint32_t, x87_widen32, false)

@@ -93,7 +93,7 @@ HANDLER(fnstenv) {
     store_bytes(cpu, i, ea(cpu, i), env, size);
     cpu->fcw |= 0x3f;
     x87_update_summary(cpu);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 HANDLER(fldenv) {
@@ -102,7 +102,7 @@ HANDLER(fldenv) {
     bool small = i->opsize == 2;
     load_bytes(cpu, i, ea(cpu, i), env, small ? 14 : 28);
     x87_load_env(cpu, small, env);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 /* Registers ST(0) to ST(7), 10 bytes each, follow the environment. */
@@ -122,7 +122,7 @@ HANDLER(fnsave) {
     store_bytes(cpu, i, a + size, regs, HALF);
     store_bytes(cpu, i, a + size + HALF, regs + HALF, HALF);
     x87_init(cpu);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 HANDLER(frstor) {
@@ -139,7 +139,7 @@ HANDLER(frstor) {
         memcpy(&x87_st(cpu, n)->frac, regs + 10 * n, 8);
         memcpy(&x87_st(cpu, n)->se, regs + 10 * n + 8, 2);
     }
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 interp_handler *INTERP_FN(x87_bind_control)(const struct blink_insn *i) {

@@ -40,10 +40,12 @@ static inline void push64(struct blink_cpu *cpu, uint64_t v) {
   HANDLER(name) {                                                                                  \
     X87_WAIT();                                                                                    \
     uint64_t a = ea(cpu, i);                                                                       \
-    type v;                                                                                        \
-    load_bytes(cpu, i, a, &v, sizeof v);                                                           \
-    x87_note_memory(cpu, i, a);                                                                    \
-    push;                                                                                          \
+    {                                                                                              \
+      type v;                                                                                      \
+      load_bytes(cpu, i, a, &v, sizeof v);                                                         \
+      x87_note_memory(cpu, i, a);                                                                  \
+      push;                                                                                        \
+    }                                                                                              \
     NEXT();                                                                                        \
   }
 LOAD(fld_m32, uint32_t, push32(cpu, v))
@@ -55,12 +57,14 @@ LOAD(fild_m64, int64_t, x87_push(cpu, fp80_from_i64(v)))
 HANDLER(fld_m80) {
     X87_WAIT();
     uint64_t a = ea(cpu, i);
-    uint8_t b[10];
-    load_bytes(cpu, i, a, b, 10);
-    x87_note_memory(cpu, i, a);
     struct blink_f80 v = {.frac = 0};
-    memcpy(&v.frac, b, 8);
-    memcpy(&v.se, b + 8, 2);
+    {
+        uint8_t b[10];
+        load_bytes(cpu, i, a, b, 10);
+        memcpy(&v.frac, b, 8);
+        memcpy(&v.se, b + 8, 2);
+    }
+    x87_note_memory(cpu, i, a);
     x87_push(cpu, v);
     NEXT();
 }
@@ -72,7 +76,7 @@ HANDLER(fbld) {
     load_bytes(cpu, i, a, b, 10);
     x87_note_memory(cpu, i, a);
     x87_push(cpu, fp80_from_bcd(b));
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 HANDLER(fld_st) {
@@ -161,17 +165,19 @@ static inline bool held_back(const struct blink_cpu *cpu, uint32_t flags) {
   HANDLER(name) {                                                                                  \
     X87_WAIT();                                                                                    \
     uint64_t a = ea(cpu, i);                                                                       \
-    uint32_t flags = FP_IE | FSW_SF;                                                               \
-    type v = (indefinite);                                                                         \
-    if (likely(!x87_empty(cpu, 0)))                                                                \
-      v = (type)(convert);                                                                         \
-    bool keep = unlikely(flags) && held_back(cpu, flags);                                          \
-    if (likely(!keep))                                                                             \
-      store_bytes(cpu, i, a, &v, sizeof v);                                                        \
-    x87_note_memory(cpu, i, a);                                                                    \
-    x87_flags(cpu, flags, true);                                                                   \
-    if ((pops) && !keep)                                                                           \
-      x87_pop(cpu);                                                                                \
+    {                                                                                              \
+      uint32_t flags = FP_IE | FSW_SF;                                                             \
+      type v = (indefinite);                                                                       \
+      if (likely(!x87_empty(cpu, 0)))                                                              \
+        v = (type)(convert);                                                                       \
+      bool keep = unlikely(flags) && held_back(cpu, flags);                                        \
+      if (likely(!keep))                                                                           \
+        store_bytes(cpu, i, a, &v, sizeof v);                                                      \
+      x87_note_memory(cpu, i, a);                                                                  \
+      x87_flags(cpu, flags, true);                                                                 \
+      if ((pops) && !keep)                                                                         \
+        x87_pop(cpu);                                                                              \
+    }                                                                                              \
     NEXT();                                                                                        \
   }
 STORE(fst_m32, uint32_t, 0xffc00000, to32(cpu, &flags), false)
@@ -192,11 +198,12 @@ HANDLER(fstp_m80) {
     uint64_t a = ea(cpu, i);
     bool empty = x87_empty(cpu, 0), keep = empty && !(cpu->fcw & FP_IE);
     struct blink_f80 v = unlikely(empty) ? X87_INDEFINITE : *x87_st(cpu, 0);
-    uint8_t b[10];
-    memcpy(b, &v.frac, 8);
-    memcpy(b + 8, &v.se, 2);
-    if (likely(!keep))
+    if (likely(!keep)) {
+        uint8_t b[10];
+        memcpy(b, &v.frac, 8);
+        memcpy(b + 8, &v.se, 2);
         store_bytes(cpu, i, a, b, 10);
+    }
     x87_note_memory(cpu, i, a);
     x87_flags(cpu, unlikely(empty) ? FP_IE | FSW_SF : 0, true);
     if (likely(!keep))
@@ -222,7 +229,7 @@ HANDLER(fbstp) {
     x87_flags(cpu, c.flags, true);
     if (!keep)
         x87_pop(cpu);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 static inline void store_st(struct blink_cpu *cpu, const struct blink_insn *i, bool pops) {
