@@ -165,8 +165,8 @@ interp_handler *INTERP_FN(x87_bind_control)(const struct blink_insn *i) {
 
 interp_handler *INTERP_FN(bind_X87)(const struct blink_insn *i, uint32_t mode) {
     static x87_sub_binder *const binders[] = {
-        INTERP_FN(x87_bind_move), INTERP_FN(x87_bind_arith), INTERP_FN(x87_bind_compare),
-        INTERP_FN(x87_bind_unary), INTERP_FN(x87_bind_control)};
+        INTERP_FN(x87_bind_move),  INTERP_FN(x87_bind_arith),          INTERP_FN(x87_bind_compare),
+        INTERP_FN(x87_bind_unary), INTERP_FN(x87_bind_transcendental), INTERP_FN(x87_bind_control)};
     (void)mode;
     for (size_t k = 0; k < sizeof binders / sizeof binders[0]; k++) {
         interp_handler *h = binders[k](i);

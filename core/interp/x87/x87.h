@@ -63,6 +63,6 @@ static inline uint32_t x87_other(const struct blink_insn *i) {
 
 typedef interp_handler *x87_sub_binder(const struct blink_insn *i);
 x87_sub_binder INTERP_FN(x87_bind_move), INTERP_FN(x87_bind_arith), INTERP_FN(x87_bind_compare),
-    INTERP_FN(x87_bind_unary), INTERP_FN(x87_bind_control);
+    INTERP_FN(x87_bind_unary), INTERP_FN(x87_bind_transcendental), INTERP_FN(x87_bind_control);
 
 #endif
