@@ -51,9 +51,13 @@ struct fp_range {
     int32_t wrap; /* exponent shift of unmasked overflow and underflow, 0: none */
 };
 
+/* Of the formats that SSE computes in: no instruction delivers a result with its exponent moved,
+ * but PE tells whether it would be exact, however far it is moved. */
+#define FP_WRAP (1 << 20)
+
 #define FP_RANGE(c, f)                                                                             \
   ((struct fp_range){1 - FP_BIAS(f), FP_BIAS(f), (f).frac_bits + 1,                                \
-                     (c)->ftz && ((c)->masks & FP_UE), 0})
+                     (c)->ftz && ((c)->masks & FP_UE), FP_WRAP})
 #define F80_RANGE(c) ((struct fp_range){1 - F80_BIAS, F80_BIAS, (c)->precision, false, F80_WRAP})
 
 FP_INLINE bool fp_is_nan(const struct fp_num *a) {
