@@ -25,6 +25,18 @@ void cpu_set_segment(struct blink_cpu *cpu, uint32_t seg, uint16_t selector, uin
     s->attr = attr;
 }
 
+/* Which register files may not be used. AMD64 manual volume 2, 3.1.1, 3.1.3 and 11.3. */
+static uint32_t forbidden(const struct blink_cpu *cpu) {
+    uint32_t mode = 0;
+    if (cpu->cr0 & (CR0_EM | CR0_TS))
+        mode |= BLINK_MODE_NOX87 | BLINK_MODE_NOSSE;
+    if (!(cpu->cr4 & CR4_OSFXSR))
+        mode |= BLINK_MODE_NOSSE;
+    if ((cpu->cr0 & CR0_TS) || !(cpu->cr4 & CR4_OSXSAVE) || (cpu->xcr0 & 6) != 6)
+        mode |= BLINK_MODE_NOAVX;
+    return mode;
+}
+
 void cpu_update_mode(struct blink_cpu *cpu) {
     uint16_t cs = cpu->seg[BLINK_SEG_CS].attr;
     uint32_t mode = cpu->mode & BLINK_MODE_PAGED;
@@ -45,7 +57,7 @@ void cpu_update_mode(struct blink_cpu *cpu) {
         mode |= BLINK_MODE_SS32;
     if (cpu->cpl == 3)
         mode |= BLINK_MODE_CPL3;
-    cpu->mode = mode;
+    cpu->mode = mode | forbidden(cpu);
 }
 
 static void reset_common(struct blink_cpu *cpu) {

@@ -68,10 +68,12 @@ HANDLER(xsetbv) {
     if (!(cpu->cr4 & CR4_OSXSAVE))
         RAISE(BLINK_EXC_UD, 0);
     NEED_CPL0();
-    if (get32(cpu, BLINK_RCX) != 0 || !(v & 1) || (v & ~UINT64_C(3)))
+    /* AVX state goes with SSE state. */
+    if (get32(cpu, BLINK_RCX) != 0 || !(v & 1) || (v & ~UINT64_C(7)) || (v & 6) == 4)
         RAISE(BLINK_EXC_GP, 0);
     cpu->xcr0 = v;
-    NEXT();
+    cpu_update_mode(cpu);
+    return leave_next(cpu, i);
 }
 HANDLER(random_bits) {
     uint64_t v = 0;
@@ -153,6 +155,7 @@ static bool set_control(struct blink_cpu *cpu, uint32_t n, uint64_t v) {
             return false;
         cpu->cr4 = v;
         mem_tlb_flush(cpu);
+        cpu_update_mode(cpu);
         return true;
     default:
         if (v > 15)
@@ -217,6 +220,7 @@ HANDLER(lmsw) {
 HANDLER(clts) {
     NEED_CPL0();
     cpu->cr0 &= ~CR0_TS;
+    cpu_update_mode(cpu);
     return leave_next(cpu, i);
 }
 

@@ -40,8 +40,8 @@ enum {
 };
 
 /*
- * The decoding mode of a CPU: blink_cpu.mode, part of every block's key. Derived from CR0, EFER,
- * RFLAGS.VM and CS; core recomputes it whenever one of them changes.
+ * The decoding mode of a CPU: blink_cpu.mode, part of every block's key. Derived from CR0, CR4, XCR0,
+ * EFER, RFLAGS.VM and CS; core recomputes it whenever one of them changes.
  */
 #define BLINK_MODE_BITS16 0x00u /* default operand and address size 16 */
 #define BLINK_MODE_BITS32 0x01u /* default operand and address size 32 */
@@ -52,6 +52,11 @@ enum {
 #define BLINK_MODE_CPL3   0x10u /* privilege level 3 */
 #define BLINK_MODE_VM86   0x20u /* virtual-8086 mode */
 #define BLINK_MODE_PAGED  0x40u /* memory goes through the TLB, not through the bias */
+/* Control registers forbid: x87 and MMX instructions (CR0.EM, TS); SSE ones (CR0.EM, TS,
+ * CR4.OSFXSR); VEX-encoded ones (CR0.TS, CR4.OSXSAVE, XCR0). A JIT hands these to core. */
+#define BLINK_MODE_NOX87 0x080u
+#define BLINK_MODE_NOSSE 0x100u
+#define BLINK_MODE_NOAVX 0x200u
 
 /* A segment register with its hidden part. AMD64 manual volume 2, 4.5 and 4.7. */
 struct blink_seg {
