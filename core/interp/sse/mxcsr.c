@@ -31,9 +31,6 @@ static uint32_t host_take(void) {
         host_set(v & ~MXCSR_FLAGS);
     return v & MXCSR_FLAGS;
 }
-static uint32_t host_flags(uint32_t host) {
-    return host & MXCSR_FLAGS;
-}
 
 #elif defined(__aarch64__)
 
@@ -92,10 +89,6 @@ static void host_default(void) {}
 static uint32_t host_take(void) {
     return 0;
 }
-static uint32_t host_flags(uint32_t host) {
-    (void)host;
-    return 0;
-}
 
 #endif
 
@@ -112,11 +105,5 @@ uint32_t interp_mxcsr_take(struct blink_cpu *cpu) {
 
 void interp_mxcsr_store(struct blink_cpu *cpu) {
     cpu->mxcsr |= interp_mxcsr_take(cpu);
-    host_default();
-}
-
-void interp_mxcsr_store_from(struct blink_cpu *cpu, uint32_t host) {
-    cpu->mxcsr |= cpu->fp_flags | host_flags(host);
-    cpu->fp_flags = 0;
     host_default();
 }

@@ -24,16 +24,19 @@
 #define MXCSR_VALID   0xffffu /* other bits are reserved: #GP */
 #define MXCSR_DEFAULT 0x1f80u
 
+/* Of the flags that one step of computing raised, those that show: an unmasked exception found
+ * before computing (IE, DE, ZE) leaves no trace of what computing would have raised. */
+static inline uint32_t mxcsr_raised(uint32_t mxcsr, uint32_t flags) {
+    const uint32_t before = MXCSR_IE | MXCSR_DE | MXCSR_ZE;
+    return flags & ~(mxcsr >> 7) & before ? flags & before : flags & MXCSR_FLAGS;
+}
+
 /* Before a stretch of guest code: host rounding, DAZ and FTZ as the guest's, exceptions masked,
  * flags clear. */
 void interp_mxcsr_load(struct blink_cpu *cpu);
 
 /* After it: cpu->mxcsr takes the flags raised since load, the host register its default. */
 void interp_mxcsr_store(struct blink_cpu *cpu);
-
-/* After a stretch that a host signal ended: the kernel gave the handler a fresh register, so the
- * one interrupted comes from the signal's context (struct _fpstate's mxcsr on x86-64). */
-void interp_mxcsr_store_from(struct blink_cpu *cpu, uint32_t host);
 
 /* The flags raised since load or the last take, which are then clear again; cpu->mxcsr is not
  * changed. */
