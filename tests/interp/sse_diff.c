@@ -1,0 +1,237 @@
+/*
+ * Every SIMD operation, in each of its forms, on the host and in the interpreter: same registers,
+ * memory, flags, MXCSR and exceptions. Random operands; argument 1 multiplies the trials, argument
+ * 2 is the seed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sse_case.h"
+#include "sse_guest.h"
+#include "sse_host.h"
+#include "sse_values.h"
+
+#define CASES  (sizeof sse_cases / sizeof sse_cases[0])
+#define TRIALS 120u
+
+static uint32_t trials = TRIALS;
+static uint64_t seed = 1;
+static _Alignas(64) uint8_t guest_memory[128], host_memory[128];
+
+static uint32_t need_of(const struct sse_case *t, uint32_t form) {
+    switch (form) {
+    case FORM_LEGACY: return t->legacy && t->wide != Y_ONLY ? t->need : (uint32_t)F_NONE;
+    case FORM_MMX: return t->flags & T_MMX ? t->need : (uint32_t)F_NONE;
+    case FORM_128: return t->vex && t->wide != Y_ONLY ? t->need128 : (uint32_t)F_NONE;
+    default: return t->vex && t->wide != Y_NONE ? t->need256 : (uint32_t)F_NONE;
+    }
+}
+
+static uint32_t pick_gpr(struct rng *r) {
+    static const uint8_t usable[] = {1, 2, 6, 7, 8, 9, 10, 11};
+    return usable[rng_below(r, 8)];
+}
+
+static void make_plan(struct rng *r, const struct sse_case *t, uint32_t form, struct sse_plan *p) {
+    *p = (struct sse_plan){.test = t, .form = form, .imm = (uint8_t)rng_next(r)};
+    bool memory = t->rm == OPND_M || (t->flags & T_MEMS) || (rng_next(r) & 1);
+    p->memory = memory && !(t->flags & T_REGS);
+    p->reg = t->reg == OPND_X ? rng_below(r, form == FORM_MMX ? 8 : 16) : pick_gpr(r);
+    p->rm = t->rm == OPND_X ? rng_below(r, form == FORM_MMX ? 8 : 16) : pick_gpr(r);
+    p->v = rng_below(r, 16);
+    p->is4 = rng_below(r, 16);
+}
+
+static uint32_t random_mxcsr(struct rng *r) {
+    uint32_t v = 0x1f80 | rng_below(r, 4) << 13;
+    if (rng_below(r, 4) == 0)
+        v |= 0x40;
+    if (rng_below(r, 4) == 0)
+        v |= 0x8000;
+    if (rng_below(r, 4) == 0)
+        v ^= rng_below(r, 64) << 7; /* unmask some */
+    return v | rng_below(r, 2) * rng_below(r, 64);
+}
+
+static void make_state(struct rng *r, const struct sse_plan *p, struct sse_state *s) {
+    memset(s, 0, sizeof *s);
+    uint32_t flavour = rng_below(r, 6);
+    for (uint32_t k = 0; k < 16; k++) {
+        random_vector(r, s->ymm[k].u64, 4, flavour);
+        s->gpr[k] = rng_next(r) >> rng_below(r, 64);
+    }
+    random_vector(r, s->mmx, 8, flavour);
+    random_vector(r, (uint64_t *)guest_memory, 16, flavour);
+    s->mxcsr = p->test->flags & T_FP ? random_mxcsr(r) : 0x1f80;
+    if ((p->test->flags & T_STEPS) && p->form == FORM_256)
+        s->mxcsr |= 0x1f80;
+    s->rflags = 2 | (rng_next(r) & BLINK_FLAGS_ARITH);
+    bool any = p->form >= FORM_128 ? !(p->test->flags & T_ALIGN) : p->test->flags & T_ANY;
+    uint32_t at = any || sse_memory_size(p) < 16 ? rng_below(r, 32) : 32;
+    s->gpr[BLINK_RAX] = at; /* from the start of either memory */
+    memcpy(host_memory, guest_memory, sizeof host_memory);
+}
+
+static void load_guest(struct blink_cpu *cpu, const struct sse_state *s) {
+    memcpy(cpu->ymm, s->ymm, sizeof cpu->ymm);
+    for (uint32_t k = 0; k < 8; k++) {
+        cpu->fpr[k].frac = s->mmx[k];
+        cpu->fpr[k].se = 0xffff;
+    }
+    memcpy(cpu->gpr, s->gpr, sizeof s->gpr);
+    cpu->mxcsr = s->mxcsr;
+    cpu->fp_flags = 0;
+    blink_cpu_set_flags(cpu, s->rflags);
+}
+static void save_guest(const struct blink_cpu *cpu, struct sse_state *s) {
+    memcpy(s->ymm, cpu->ymm, sizeof s->ymm);
+    for (uint32_t k = 0; k < 8; k++)
+        s->mmx[k] = cpu->fpr[k].frac;
+    memcpy(s->gpr, cpu->gpr, sizeof s->gpr);
+    s->mxcsr = cpu->mxcsr;
+    s->rflags = blink_cpu_get_flags(cpu) & (BLINK_FLAGS_ARITH | 2);
+}
+
+static void print_vector(const char *what, const union blink_ymm *v) {
+    printf("#   %-8s %016llx %016llx %016llx %016llx\n", what, (unsigned long long)v->u64[3],
+           (unsigned long long)v->u64[2], (unsigned long long)v->u64[1],
+           (unsigned long long)v->u64[0]);
+}
+static void report(const struct sse_plan *p, const struct blink_insn *i,
+                   const struct sse_state *before, const struct sse_state *host,
+                   const struct sse_state *guest, bool host_ok, bool guest_ok) {
+    static const char *const forms[] = {"legacy", "mmx", "vex.128", "vex.256"};
+    printf("# %s %s%s: reg %u v %u rm %u is4 %u imm %02x bytes", p->test->name, forms[p->form],
+           p->memory ? " memory" : "", p->reg, p->v, p->rm, p->is4, p->imm);
+    for (uint32_t k = 0; k < i->len; k++)
+        printf(" %02x", i->raw[k]);
+    printf("\n#   mxcsr %04x: host %04x%s guest %04x%s\n", before->mxcsr, host->mxcsr,
+           host_ok ? "" : " #XM", guest->mxcsr, guest_ok ? "" : " fault");
+    print_vector("reg", &before->ymm[p->reg & 15]);
+    print_vector("v", &before->ymm[p->v]);
+    print_vector("rm", &before->ymm[p->rm & 15]);
+    for (uint32_t k = 0; k < 16; k++) {
+        if (memcmp(&host->ymm[k], &guest->ymm[k], 32) && host_ok) {
+            printf("#   ymm%u\n", k);
+            print_vector("host", &host->ymm[k]);
+            print_vector("guest", &guest->ymm[k]);
+        }
+        if (host->gpr[k] != guest->gpr[k])
+            printf("#   gpr%u host %llx guest %llx\n", k, (unsigned long long)host->gpr[k],
+                   (unsigned long long)guest->gpr[k]);
+        if (k < 8 && host->mmx[k] != guest->mmx[k])
+            printf("#   mm%u was %llx host %llx guest %llx\n", k,
+                   (unsigned long long)before->mmx[k], (unsigned long long)host->mmx[k],
+                   (unsigned long long)guest->mmx[k]);
+    }
+    if (host->rflags != guest->rflags)
+        printf("#   flags host %llx guest %llx\n", (unsigned long long)host->rflags,
+               (unsigned long long)guest->rflags);
+    printf("#   memory at %llu: %s\n", (unsigned long long)before->gpr[BLINK_RAX],
+           memcmp(host_memory, guest_memory, sizeof host_memory) ? "differs" : "equal");
+    const uint64_t *m = (const uint64_t *)host_memory;
+    for (uint32_t k = 0; k < 8; k++)
+        printf("#   %016llx\n", (unsigned long long)m[k]);
+}
+
+/* One trial: false if host and interpreter differ. */
+static bool agree(const struct sse_plan *p, const struct sse_state *start) {
+    struct blink_insn i;
+    struct sse_state host = *start, guest = *start;
+    uint64_t at = start->gpr[BLINK_RAX];
+    sse_decode(p, &i);
+    host.gpr[BLINK_RAX] = (uintptr_t)host_memory + at;
+    bool host_ok = sse_host_run(&host, i.raw, i.len);
+    struct blink_cpu *cpu = guest_cpu();
+    guest.gpr[BLINK_RAX] = (uintptr_t)guest_memory + at;
+    load_guest(cpu, &guest);
+    guest_run(cpu, &i);
+    save_guest(cpu, &guest);
+    bool guest_ok = cpu->exit_reason == BLINK_EXIT_BLOCK;
+    bool same = host_ok == guest_ok && host.mxcsr == guest.mxcsr;
+    if (!host_ok) {
+        /* Nothing else changed, and it is the right exception. */
+        same = same && cpu->exit_reason == BLINK_EXIT_FAULT && cpu->exit_info == BLINK_EXC_XM &&
+               cpu->rip == 0x1000 && memcmp(guest.ymm, start->ymm, sizeof guest.ymm) == 0;
+    } else {
+        host.rflags &= BLINK_FLAGS_ARITH | 2;
+        host.gpr[BLINK_RAX] -= (uintptr_t)host_memory;
+        guest.gpr[BLINK_RAX] -= (uintptr_t)guest_memory;
+        same = same && memcmp(host.ymm, guest.ymm, sizeof host.ymm) == 0 &&
+               memcmp(host.mmx, guest.mmx, sizeof host.mmx) == 0 &&
+               memcmp(host.gpr, guest.gpr, sizeof host.gpr) == 0 && host.rflags == guest.rflags &&
+               memcmp(host_memory, guest_memory, sizeof host_memory) == 0;
+        if (p->form == FORM_MMX)
+            same = same && cpu->ftop == 0 && cpu->fvalid == 0xff;
+    }
+    if (!same)
+        report(p, &i, start, &host, &guest, host_ok, guest_ok);
+    return same;
+}
+
+static void all_cases(uint32_t form) {
+    uint32_t failed = 0, ran = 0;
+    for (uint32_t c = 0; c < CASES; c++) {
+        const struct sse_case *t = &sse_cases[c];
+        uint32_t need = need_of(t, form);
+        if (need == F_NONE)
+            continue;
+        if (!sse_host_has(need)) {
+            printf("# skip %s: the host lacks it\n", t->name);
+            continue;
+        }
+        if (INTERP_SOFT_FP && (t->flags & T_INEXACT))
+            continue;
+        struct rng r = {seed + c * 977 + form};
+        for (uint32_t k = 0; k < trials; k++) {
+            struct sse_plan p;
+            struct sse_state s;
+            make_plan(&r, t, form, &p);
+            make_state(&r, &p, &s);
+            ran++;
+            if (!agree(&p, &s)) {
+                failed++;
+                break;
+            }
+        }
+    }
+    printf("# %u trials, seed %llu\n", ran, (unsigned long long)seed);
+    assert_int_equal(failed, 0);
+}
+
+static void legacy_forms(void **state) {
+    (void)state;
+    all_cases(FORM_LEGACY);
+}
+static void mmx_forms(void **state) {
+    (void)state;
+    all_cases(FORM_MMX);
+}
+static void vex_forms(void **state) {
+    (void)state;
+    all_cases(FORM_128);
+}
+static void vex_256_forms(void **state) {
+    (void)state;
+    all_cases(FORM_256);
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1)
+        trials = TRIALS * (uint32_t)strtoul(argv[1], NULL, 0);
+    if (argc > 2)
+        seed = strtoull(argv[2], NULL, 0);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(legacy_forms),
+        cmocka_unit_test(mmx_forms),
+        cmocka_unit_test(vex_forms),
+        cmocka_unit_test(vex_256_forms),
+    };
+    return cmocka_run_group_tests_name("sse_diff", tests, NULL, NULL);
+}
