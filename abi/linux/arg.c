@@ -10,16 +10,13 @@
 #define NOWHERE_SIZE (64u << 10)
 #define SMALL        8u /* of struct lx_pinned */
 
-/* What the host takes for one of its own addresses: it refuses it before it does anything. */
-#define BEYOND ((void *)~UINT64_C(0xffff))
-
 void *lx_nowhere(struct blink_plugin *abi) {
     void *have = __atomic_load_n(&abi->nowhere, __ATOMIC_ACQUIRE);
     if (have)
         return have;
     void *made = mmap(NULL, NOWHERE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (made == MAP_FAILED)
-        return BEYOND;
+        return LX_BEYOND;
     if (__atomic_compare_exchange_n(&abi->nowhere, &have, made, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE))
         return made;
@@ -33,8 +30,7 @@ void lx_nowhere_finish(struct blink_plugin *abi) {
     abi->nowhere = NULL;
 }
 
-/* Whether all of the range could be the guest's at all. */
-static bool is_user(struct lx_call *c, uint64_t address, uint64_t size) {
+bool lx_is_user(struct lx_call *c, uint64_t address, uint64_t size) {
     uint64_t low, high, top;
     c->abi->mem.get_layout(c->cpu->mem, &low, &high, &top);
     return address <= top && size <= top - address;
@@ -43,8 +39,8 @@ static bool is_user(struct lx_call *c, uint64_t address, uint64_t size) {
 const void *lx_arg(struct lx_call *c, void *buf, uint64_t src, size_t size) {
     if (!src)
         return NULL;
-    if (!is_user(c, src, size))
-        return BEYOND;
+    if (!lx_is_user(c, src, size))
+        return LX_BEYOND;
     return lx_in(c, buf, src, size) < 0 ? lx_nowhere(c->abi) : buf;
 }
 
@@ -89,8 +85,8 @@ static int add(struct lx_call *c, struct lx_pinned *p, uint32_t capacity, uint64
                uint64_t size) {
     uint64_t covered = size;
     uint32_t n = capacity - 1 - p->count, given = n;
-    if (!is_user(c, address, size)) {
-        put(p, BEYOND, size < NOWHERE_SIZE ? size : NOWHERE_SIZE);
+    if (!lx_is_user(c, address, size)) {
+        put(p, LX_BEYOND, size < NOWHERE_SIZE ? size : NOWHERE_SIZE);
         return BROKEN;
     }
     if (!size)
@@ -121,7 +117,7 @@ int lx_buffer(struct lx_call *c, uint64_t address, uint64_t size, uint32_t acces
               struct lx_pinned *out) {
     begin(c, access, out);
     /* The host checks the guest's size before it shortens it. */
-    if (is_user(c, address, size) && size > LX_RW_MAX)
+    if (lx_is_user(c, address, size) && size > LX_RW_MAX)
         size = LX_RW_MAX;
     int rc = add(c, out, SMALL, address, size);
     if (rc == FULL) {
@@ -145,7 +141,7 @@ static int add_all(struct lx_call *c, struct lx_pinned *p, uint32_t capacity,
     uint64_t room = LX_RW_MAX;
     for (uint64_t k = 0; k < count && rc == WHOLE; k++) {
         uint64_t size = v[k].len;
-        if (is_user(c, v[k].base, size) && size > room)
+        if (lx_is_user(c, v[k].base, size) && size > room)
             size = room;
         rc = add(c, p, capacity, v[k].base, size);
         room -= size < room ? size : room;
@@ -153,20 +149,22 @@ static int add_all(struct lx_call *c, struct lx_pinned *p, uint32_t capacity,
     return rc;
 }
 
-int lx_buffer_iov(struct lx_call *c, uint64_t vector, uint64_t count, uint32_t access,
-                  struct lx_pinned *out) {
-    struct g_iovec small[SMALL], *v = small;
-    begin(c, access, out);
-    if (count > LX_IOV_MAX)
-        return -EINVAL;
-    if (count > SMALL && !(v = malloc(count * sizeof *v)))
-        return -ENOMEM;
-    int rc = lx_in(c, v, vector, count * sizeof *v);
-    for (uint64_t k = 0; k < count && rc == 0; k++)
-        if ((int64_t)v[k].len < 0)
-            rc = -EINVAL;
-    if (rc == 0)
-        rc = count < SMALL ? add_all(c, out, SMALL, v, count) : FULL;
+/* An array that the host refuses as it would the guest's. */
+static int bad_array(struct lx_call *c, struct lx_pinned *p, uint64_t count, bool negative) {
+    lx_unpin(p);
+    if (negative) {
+        p->iov = p->small_iov;
+        put(p, lx_nowhere(c->abi), UINT64_MAX);
+    } else {
+        p->iov = lx_nowhere(c->abi);
+        p->count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+    }
+    return 0;
+}
+
+static int pin_array(struct lx_call *c, const struct g_iovec *v, uint64_t count, uint32_t access,
+                     struct lx_pinned *out) {
+    int rc = count < SMALL ? add_all(c, out, SMALL, v, count) : FULL;
     if (rc == FULL) {
         lx_unpin(out);
         begin(c, access, out);
@@ -176,9 +174,28 @@ int lx_buffer_iov(struct lx_call *c, uint64_t vector, uint64_t count, uint32_t a
     }
     if (rc < 0)
         lx_unpin(out);
+    return rc < 0 ? rc : 0;
+}
+
+int lx_buffer_iov(struct lx_call *c, uint64_t vector, uint64_t count, uint32_t access,
+                  struct lx_pinned *out) {
+    struct g_iovec small[SMALL], *v = small;
+    bool negative = false;
+    begin(c, access, out);
+    if (count > LX_IOV_MAX)
+        return bad_array(c, out, count, false);
+    if (count > SMALL && !(v = malloc(count * sizeof *v)))
+        return -ENOMEM;
+    int rc = lx_in(c, v, vector, count * sizeof *v);
+    for (uint64_t k = 0; k < count && rc == 0; k++)
+        negative |= (int64_t)v[k].len < 0;
+    if (rc < 0 || negative)
+        rc = bad_array(c, out, count, negative);
+    else
+        rc = pin_array(c, v, count, access, out);
     if (v != small)
         free(v);
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 void lx_unpin(struct lx_pinned *p) {

@@ -11,12 +11,17 @@
 /* An address without memory, for the host. NULL if there is no room for it. */
 void *lx_nowhere(struct blink_plugin *abi);
 
+/* Whether a range could be the guest's at all; the host refuses others before it looks at more. */
+bool lx_is_user(struct lx_call *c, uint64_t address, uint64_t size);
+/* What the host is given for an address that is not. */
+#define LX_BEYOND ((void *)~UINT64_C(0xffff))
+
 /* A structure the host reads: `buf` filled from the guest, NULL for 0, or nowhere. */
 const void *lx_arg(struct lx_call *c, void *buf, uint64_t src, size_t size);
 
 /* A buffer of the guest, and an iovec array of it, for the host; given back by lx_unpin. Memory
- * that is good only at its beginning is followed by an entry that is bad. 0, or for an array
- * -EINVAL, -EFAULT; -ENOMEM. */
+ * that is good only at its beginning is followed by an entry that is bad, and a bad array is one
+ * that the host finds as bad. 0 or -ENOMEM. */
 int lx_buffer(struct lx_call *c, uint64_t address, uint64_t size, uint32_t access,
               struct lx_pinned *out);
 int lx_buffer_iov(struct lx_call *c, uint64_t vector, uint64_t count, uint32_t access,

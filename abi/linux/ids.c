@@ -101,6 +101,14 @@ static size_t cap_size(const struct __user_cap_header_struct *head) {
     return count * sizeof(struct __user_cap_data_struct);
 }
 
+/* The process is only looked at under a known version. */
+static int header_in(struct lx_call *c, struct __user_cap_header_struct *head) {
+    int rc = lx_in(c, &head->version, c->a[0], sizeof head->version);
+    if (rc == 0 && cap_size(head))
+        rc = lx_in(c, head, c->a[0], sizeof *head);
+    return rc;
+}
+
 /* An unknown version is answered with the one Linux would like. */
 static int64_t give_version(struct lx_call *c, const struct __user_cap_header_struct *head,
                             uint32_t asked, int64_t rc) {
@@ -110,9 +118,9 @@ static int64_t give_version(struct lx_call *c, const struct __user_cap_header_st
 }
 
 int64_t lx_sys_capget(struct lx_call *c) {
-    struct __user_cap_header_struct head;
+    struct __user_cap_header_struct head = {0};
     struct __user_cap_data_struct data[2];
-    if (lx_in(c, &head, c->a[0], sizeof head) < 0)
+    if (header_in(c, &head) < 0)
         return -EFAULT;
     uint32_t asked = head.version;
     size_t size = cap_size(&head);
@@ -122,9 +130,9 @@ int64_t lx_sys_capget(struct lx_call *c) {
 }
 
 int64_t lx_sys_capset(struct lx_call *c) {
-    struct __user_cap_header_struct head;
+    struct __user_cap_header_struct head = {0};
     struct __user_cap_data_struct data[2];
-    if (lx_in(c, &head, c->a[0], sizeof head) < 0)
+    if (header_in(c, &head) < 0)
         return -EFAULT;
     uint32_t asked = head.version;
     size_t size = cap_size(&head);

@@ -38,6 +38,8 @@ _Static_assert(TCGETS == 0x5401 && TIOCGWINSZ == 0x5413 && FIONBIO == 0x5421 &&
                "ioctl numbers of asm-generic");
 _Static_assert(FS_IOC_GETFLAGS == 0x80086601u && FICLONE == 0x40049409u, "ioctl directions");
 
+#define NOBODYS_COMMAND 0xffffffffu
+
 enum { NONE, VALUE, IN, OUT, INOUT, SPECIAL };
 
 #define BUFFER_MAX 256 /* the largest fixed size of the table */
@@ -65,14 +67,14 @@ static int64_t with_items(struct lx_call *c, uint64_t head, uint64_t item, uint6
 static int64_t extents(struct lx_call *c) {
     struct fiemap map;
     if (lx_in(c, &map, c->a[2], sizeof map) < 0)
-        return -EFAULT;
+        return host_ioctl(c, (uintptr_t)lx_nowhere(c->abi));
     return with_items(c, sizeof map, sizeof(struct fiemap_extent), map.fm_extent_count);
 }
 
 static int64_t same_ranges(struct lx_call *c) {
     struct file_dedupe_range range;
     if (lx_in(c, &range, c->a[2], sizeof range) < 0)
-        return -EFAULT;
+        return host_ioctl(c, (uintptr_t)lx_nowhere(c->abi));
     return with_items(c, sizeof range, sizeof(struct file_dedupe_range_info), range.dest_count);
 }
 
@@ -90,7 +92,7 @@ static int64_t interfaces(struct lx_call *c) {
     } host;
     struct lx_piece p;
     if (lx_in(c, &g, c->a[2], sizeof g) < 0)
-        return -EFAULT;
+        return host_ioctl(c, (uintptr_t)lx_nowhere(c->abi));
     int64_t rc = lx_piece(c, g.at, g.size > 0 ? (uint32_t)g.size : 0, BLINK_PROT_WRITE, &p);
     if (rc < 0)
         return rc;
@@ -142,19 +144,12 @@ static int64_t input_query(struct lx_call *c) {
     return rc;
 }
 
-/* A command that is not known: as a device that does not know it, or a socket. */
+/* A command that is not in the table: what the host says to one that nobody knows. */
 static int64_t unknown(struct lx_call *c) {
-    int type, fd = (int32_t)c->a[0];
-    socklen_t size = sizeof type;
-    if (syscall(SYS_fcntl, fd, 1 /* F_GETFD */) < 0)
-        return -errno;
-    blink_log(c->abi->host, BLINK_LOG_DEBUG, "ioctl %#x is not known: ENOTTY",
+    int64_t rc = LX_SYSCALL(c, SYS_ioctl, (int32_t)c->a[0], NOBODYS_COMMAND, 0, 0, 0, 0);
+    blink_log(c->abi->host, BLINK_LOG_DEBUG, "ioctl %#x is not known: refused",
               (unsigned)(uint32_t)c->a[1]);
-    bool network = (c->a[1] & 0xfe00) == 0x8a00 || (c->a[1] & 0xff00) == 0x8900;
-    if (network &&
-        syscall(SYS_getsockopt, fd, 1 /* SOL_SOCKET */, 3 /* SO_TYPE */, &type, &size) == 0)
-        return -EOPNOTSUPP;
-    return -ENOTTY;
+    return rc < 0 ? rc : -ENOTTY;
 }
 
 int64_t lx_sys_ioctl(struct lx_call *c) {

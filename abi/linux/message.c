@@ -74,14 +74,12 @@ static int name_in(struct lx_call *c, struct message *m) {
     if ((uint32_t)size > sizeof m->address.u)
         size = sizeof m->address.u;
     int rc = lx_address_in(c, m->g.name, (uint32_t)size, false, &m->address);
-    m->h.msg_name = &m->address.u;
+    m->h.msg_name = (void *)(uintptr_t)m->address.host;
     m->h.msg_namelen = m->address.size;
     return rc;
 }
 
 static int data_in(struct lx_call *c, struct message *m, uint32_t access) {
-    if (m->g.iov_count > LX_IOV_MAX)
-        return -EMSGSIZE;
     int rc = lx_buffer_iov(c, m->g.iov, m->g.iov_count, access, &m->data);
     m->h.msg_iov = m->data.iov;
     m->h.msg_iovlen = m->data.count;
@@ -155,9 +153,9 @@ int64_t lx_sys_sendto(struct lx_call *c) {
         rc = check_socket((int32_t)c->a[0], rc);
     else if (p.count == 1)
         rc = LX_SYSCALL(c, SYS_sendto, (int32_t)c->a[0], p.iov[0].iov_base, p.iov[0].iov_len,
-                        (uint32_t)c->a[3], c->a[4] ? &a.u.any : NULL, a.size);
+                        (uint32_t)c->a[3], a.host, a.size);
     else {
-        h.msg_name = c->a[4] ? &a.u.any : NULL;
+        h.msg_name = (void *)(uintptr_t)a.host;
         h.msg_namelen = a.size;
         h.msg_iov = p.iov;
         h.msg_iovlen = p.count;
@@ -290,9 +288,6 @@ int64_t lx_sys_recvfrom(struct lx_call *c) {
     int64_t rc = lx_buffer(c, c->a[1], c->a[2], BLINK_PROT_WRITE, &m.data);
     if (rc < 0)
         return rc;
-    m.g.name = c->a[4];
-    m.g.name_size = 0;
-    m.g.control = 0;
     m.h.msg_iov = m.data.iov;
     m.h.msg_iovlen = m.data.count;
     m.address.size = sizeof m.address.u;
@@ -300,7 +295,11 @@ int64_t lx_sys_recvfrom(struct lx_call *c) {
         m.h.msg_name = &m.address.u;
         m.h.msg_namelen = m.address.size;
     }
-    rc = LX_SYSCALL(c, SYS_recvmsg, fd, &m.h, (uint32_t)c->a[3], 0, 0, 0);
+    if (m.data.count == 1)
+        rc = LX_SYSCALL(c, SYS_recvfrom, fd, m.data.iov[0].iov_base, m.data.iov[0].iov_len,
+                        (uint32_t)c->a[3], m.h.msg_name, &m.h.msg_namelen);
+    else
+        rc = LX_SYSCALL(c, SYS_recvmsg, fd, &m.h, (uint32_t)c->a[3], 0, 0, 0);
     if (rc >= 0 && c->a[4]) {
         m.address.size = m.h.msg_namelen;
         int64_t given = lx_address_give(c, &m.address, c->a[4], c->a[5]);

@@ -74,9 +74,10 @@ int64_t lx_sys_inotify_add_watch(struct lx_call *c) {
     struct lx_path at;
     uint32_t mask = (uint32_t)c->a[2];
     int rc = lx_path(c, AT_FDCWD, c->a[1], mask & IN_DONT_FOLLOW ? LX_NOFOLLOW : LX_FOLLOW, &at);
-    if (rc < 0)
+    if (rc < 0 && rc != -EFAULT)
         return rc;
-    return lx_result(syscall(SYS_inotify_add_watch, (int32_t)c->a[0], at.name, mask));
+    const void *name = rc < 0 ? lx_nowhere(c->abi) : at.name;
+    return lx_result(syscall(SYS_inotify_add_watch, (int32_t)c->a[0], name, mask));
 }
 
 int64_t lx_sys_inotify_rm_watch(struct lx_call *c) {

@@ -46,6 +46,13 @@ static int side_in(struct lx_call *c, struct side *s, uint64_t vector, uint64_t 
     return 0;
 }
 
+static uint64_t total(const struct side *s) {
+    uint64_t sum = 0;
+    for (uint64_t k = 0; k < s->count; k++)
+        sum += s->v[k].len;
+    return sum;
+}
+
 /* The next piece, at most *size bytes, which it becomes; 0 at the end. */
 static uint64_t side_next(struct side *s, uint64_t *size) {
     while (s->at < s->count && s->done == s->v[s->at].len) {
@@ -90,6 +97,10 @@ static int64_t process_memory(struct lx_call *c, bool write) {
     int64_t rc = side_in(c, &s[0], c->a[1], c->a[2]);
     if (rc == 0)
         rc = side_in(c, &s[1], c->a[3], c->a[4]);
+    if (rc == 0 && (!total(&s[0]) || !total(&s[1]))) {
+        free(s);
+        return 0;
+    }
     if (rc == 0 && (int32_t)c->a[0] != getpid())
         rc = syscall(SYS_kill, (int32_t)c->a[0], 0) < 0 && errno == ESRCH ? -ESRCH : -EPERM;
     if (rc == 0)

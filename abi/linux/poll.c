@@ -127,6 +127,8 @@ static int poll_in(struct lx_call *c, struct pollfd **out, struct pollfd small[3
 /* Only the results are the guest's to see. */
 static int64_t poll_out(struct lx_call *c, int64_t result, const struct pollfd *fds) {
     uint64_t count = (uint32_t)c->a[1];
+    if (result >= 0 && !lx_is_user(c, c->a[0], count * sizeof *fds))
+        return -EFAULT;
     for (uint64_t k = 0; k < count && result >= 0; k++) {
         uint64_t dst = c->a[0] + k * sizeof *fds + offsetof(struct pollfd, revents);
         if (lx_out(c, dst, &fds[k].revents, sizeof fds[k].revents) < 0)
@@ -296,14 +298,16 @@ int64_t lx_sys_epoll_ctl(struct lx_call *c) {
 static int64_t events_wait(struct lx_call *c, const struct timespec *timeout, int32_t ms) {
     struct epoll_event events[EVENTS_AT_ONCE];
     int32_t max = (int32_t)c->a[2];
-    if (max <= 0 || max > INT_MAX / (int)sizeof(struct g_epoll_event))
-        return -EINVAL;
+    if (max > INT_MAX / (int)sizeof(struct g_epoll_event))
+        max = -1; /* as bad */
     if (max > EVENTS_AT_ONCE)
         max = EVENTS_AT_ONCE;
-    int64_t rc = timeout ? LX_SYSCALL(c, SYS_epoll_pwait2, (int32_t)c->a[0], events, max, timeout,
-                                      NULL, SIGSETSIZE)
-                         : LX_SYSCALL(c, SYS_epoll_pwait, (int32_t)c->a[0], events, max, ms, NULL,
-                                      SIGSETSIZE);
+    bool user = lx_is_user(c, c->a[1], (uint32_t)c->a[2] * sizeof(struct g_epoll_event));
+    void *to = user ? events : LX_BEYOND;
+    int64_t rc =
+        timeout
+            ? LX_SYSCALL(c, SYS_epoll_pwait2, (int32_t)c->a[0], to, max, timeout, NULL, SIGSETSIZE)
+            : LX_SYSCALL(c, SYS_epoll_pwait, (int32_t)c->a[0], to, max, ms, NULL, SIGSETSIZE);
     for (int64_t k = 0; k < rc; k++) {
         struct g_epoll_event g = {events[k].events, events[k].data.u64};
         if (lx_out(c, c->a[1] + (uint64_t)k * sizeof g, &g, sizeof g) < 0)

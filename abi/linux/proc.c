@@ -83,11 +83,10 @@ int64_t lx_sys_waitid(struct lx_call *c) {
     memset(&info, 0, sizeof info);
     int64_t rc = LX_SYSCALL(c, SYS_waitid, (int64_t)(int32_t)c->a[0], (int64_t)(int32_t)c->a[1],
                             &info, (int64_t)(int32_t)c->a[3], c->a[4] ? &usage : NULL, 0);
-    if (rc < 0)
-        return rc;
-    if (info.si_pid && lx_out_opt(c, c->a[4], &usage, sizeof usage))
+    if (rc >= 0 && info.si_pid && lx_out_opt(c, c->a[4], &usage, sizeof usage))
         return -EFAULT;
-    return c->a[2] ? put_child_info(c, c->a[2], &info) : rc;
+    /* Linux writes it whatever the result. */
+    return c->a[2] && put_child_info(c, c->a[2], &info) < 0 ? -EFAULT : rc;
 }
 
 /* ---- what kind of machine ---- */

@@ -2,12 +2,33 @@
  * read, write and their kin. Guest buffers are pinned and the host works on them directly. On the
  * vCPU's thread.
  */
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "arg.h"
 
+#define BOUNCE_MAX (64u << 10)
+
 enum { TO_GUEST = BLINK_PROT_WRITE, FROM_GUEST = BLINK_PROT_READ };
+
+/* Devices that cannot scatter take the first piece for the whole: they get it as one piece. */
+static int64_t in_one_piece(struct lx_call *c, int number, uint32_t access, uint64_t offset,
+                            const struct lx_pinned *p) {
+    uint64_t size = c->a[2] < BOUNCE_MAX ? c->a[2] : BOUNCE_MAX;
+    bool whole = p->size >= size;
+    void *bytes = whole ? malloc(size) : lx_nowhere(c->abi);
+    int64_t rc = bytes ? 0 : -ENOMEM;
+    if (rc == 0 && whole && access == FROM_GUEST)
+        rc = lx_in(c, bytes, c->a[1], size);
+    if (rc == 0)
+        rc = LX_SYSCALL(c, number, (int32_t)c->a[0], bytes, size, offset, 0, 0);
+    if (rc > 0 && access == TO_GUEST && lx_out(c, c->a[1], bytes, (size_t)rc) < 0)
+        rc = -EFAULT;
+    if (whole)
+        free(bytes);
+    return rc;
+}
 
 /* One buffer: the host's call for one buffer, unless the memory lies in several pieces. */
 static int64_t one(struct lx_call *c, int number, int vector, uint32_t access, uint64_t offset) {
@@ -20,19 +41,19 @@ static int64_t one(struct lx_call *c, int number, int vector, uint32_t access, u
                         0);
     else
         rc = LX_SYSCALL(c, vector, (int32_t)c->a[0], p.iov, p.count, offset, 0, 0);
+    if (rc == -EINVAL && p.count > 1)
+        rc = in_one_piece(c, number, access, offset, &p);
     lx_unpin(&p);
     return rc;
 }
 
-/* An iovec array. A bad descriptor is told before a bad array. */
 static int64_t many(struct lx_call *c, int number, uint32_t access, uint64_t offset,
                     uint64_t flags) {
     struct lx_pinned p;
-    int fd = (int32_t)c->a[0];
     int64_t rc = lx_buffer_iov(c, c->a[1], c->a[2], access, &p);
     if (rc < 0)
-        return syscall(SYS_fcntl, fd, 1 /* F_GETFD */, 0) < 0 ? -errno : rc;
-    rc = LX_SYSCALL(c, number, fd, p.iov, p.count, offset, 0, flags);
+        return rc;
+    rc = LX_SYSCALL(c, number, (int32_t)c->a[0], p.iov, p.count, offset, 0, flags);
     lx_unpin(&p);
     return rc;
 }

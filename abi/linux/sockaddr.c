@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "arg.h"
 #include "sockaddr.h"
 
 #define PATH_AT   offsetof(struct sockaddr_un, sun_path)
@@ -57,14 +58,13 @@ int lx_address_in(struct lx_call *c, uint64_t src, uint64_t size, bool making,
                   struct lx_address *out) {
     memset(&out->u, 0, sizeof out->u);
     out->folder = -1;
-    out->size = 0;
-    if ((int32_t)size < 0 || (uint32_t)size > sizeof out->u)
-        return -EINVAL;
     out->size = (socklen_t)size;
-    if (out->size && lx_in(c, &out->u, src, out->size) < 0)
-        return -EFAULT;
-    bool has_path = out->size > PATH_AT && out->size <= sizeof(struct sockaddr_un) &&
-                    out->u.any.sa_family == AF_UNIX && out->u.bytes[PATH_AT];
+    /* The host refuses such a size before it looks. */
+    bool sound = out->size <= sizeof out->u;
+    out->host = lx_arg(c, &out->u, src, sound ? out->size : 0);
+    bool has_path = out->host == &out->u && sound && out->size > PATH_AT &&
+                    out->size <= sizeof(struct sockaddr_un) && out->u.any.sa_family == AF_UNIX &&
+                    out->u.bytes[PATH_AT];
     return has_path && c->abi->layers ? to_host_path(c, out, making) : 0;
 }
 

@@ -15,11 +15,12 @@ struct lx_address {
         uint8_t bytes[sizeof(struct sockaddr_storage)];
     } u;
     socklen_t size;
-    int folder; /* open while a long path is reached through it, or -1 */
+    const void *host; /* what the host is given: u, NULL, or nowhere */
+    int folder;       /* open while a long path is reached through it, or -1 */
 };
 
-/* The guest's address for the host; `making`: bind makes the name. -EINVAL, -EFAULT or of the
- * path. Ended by lx_address_finish, also after an error. */
+/* The guest's address for the host; `making`: bind makes the name. An error can only be the
+ * path's. Ended by lx_address_finish, also after an error. */
 int lx_address_in(struct lx_call *c, uint64_t src, uint64_t size, bool making,
                   struct lx_address *out);
 void lx_address_finish(struct lx_address *a);

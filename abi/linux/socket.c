@@ -37,10 +37,7 @@ static int64_t with_address(struct lx_call *c, int number, bool making) {
     struct lx_address a;
     int fd = (int32_t)c->a[0];
     int64_t rc = lx_address_in(c, c->a[1], c->a[2], making, &a);
-    if (rc == 0)
-        rc = LX_SYSCALL(c, number, fd, &a.u, a.size, 0, 0, 0);
-    else
-        rc = bad_address(fd, rc);
+    rc = rc < 0 ? bad_address(fd, rc) : LX_SYSCALL(c, number, fd, a.host, a.size, 0, 0, 0);
     lx_address_finish(&a);
     return rc;
 }
@@ -158,17 +155,15 @@ int64_t lx_sys_setsockopt(struct lx_call *c) {
     int32_t size = (int32_t)c->a[4];
     if (is_refused(level, name))
         return bad_address(fd, -ENOPROTOOPT);
-    if (size < 0)
-        return -EINVAL;
     bool filter = name == SO_ATTACH_FILTER || name == SO_ATTACH_REUSEPORT_CBPF;
     if (level == SOL_SOCKET && filter && (uint32_t)size == sizeof(struct sock_fprog))
         return attach_filter(c, fd, name);
     /* The host looks at no more than it knows of: the rest need not be there. */
-    int64_t rc = lx_piece(c, c->a[3], (uint32_t)size, BLINK_PROT_READ, &p);
+    int64_t rc = lx_piece(c, c->a[3], size > 0 ? (uint32_t)size : 0, BLINK_PROT_READ, &p);
     if (rc < 0)
         return rc;
-    if (p.pinned.size && p.pinned.size < (uint32_t)size)
-        p.host = p.pinned.iov[0].iov_base, size = (int32_t)p.pinned.size;
+    if (p.pinned.size && p.pinned.size < p.size)
+        p.host = p.pinned.iov[0].iov_base, size = (int32_t)p.pinned.iov[0].iov_len;
     rc = LX_SYSCALL(c, SYS_setsockopt, fd, level, name, p.host, size, 0);
     lx_piece_end(c, &p, 0);
     return rc;

@@ -162,5 +162,9 @@ void jit_forget(struct exec *exec, struct block_info *info);
 /* Run the block, in translated code if there is or should be any. Without the lock. */
 void jit_run(struct vcpu *v, struct block *block);
 void jit_destroy(struct exec *exec);
+/* Around fork, in an exclusive section. -ENOMEM; false: the child cannot go on. */
+int jit_before_fork(struct exec *exec);
+void jit_fork_parent(struct exec *exec);
+bool jit_fork_child(struct exec *exec);
 
 #endif

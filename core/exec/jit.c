@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "exec/internal.h"
+#include "interp/sse/mxcsr.h"
 
 #define ARENA_SIZE  (UINT64_C(64) << 20)
 #define ARENA_ALIGN 64u
@@ -24,6 +25,7 @@ struct arena {
 
 struct code_arenas {
     struct arena v[8];
+    int copy[8]; /* around fork: files with the arenas' contents */
     uint32_t count, latest;
 };
 
@@ -88,6 +90,62 @@ static void arenas_empty(struct code_arenas *all) {
         all->v[k].used = all->v[k].last = 0;
 }
 
+/*
+ * Arenas are shared memory, so that they can be seen twice; a child must not share them with its
+ * parent. The copy is made before the fork, while nothing of the guest runs.
+ */
+static int copy_arena(const struct arena *a) {
+    int fd = memfd_create("blink-code", MFD_CLOEXEC);
+    size_t done = 0;
+    bool ok = fd >= 0 && ftruncate(fd, (off_t)ARENA_SIZE) == 0;
+    while (ok && done < a->used) {
+        ssize_t n = write(fd, a->rw + done, a->used - done);
+        ok = n > 0 || (n < 0 && errno == EINTR);
+        done += n > 0 ? (size_t)n : 0;
+    }
+    if (!ok && fd >= 0)
+        close(fd);
+    return ok ? fd : -1;
+}
+
+static void close_copies(struct code_arenas *all, uint32_t count) {
+    for (uint32_t k = 0; k < count; k++)
+        close(all->copy[k]);
+}
+
+int jit_before_fork(struct exec *x) {
+    struct code_arenas *all = x->arenas;
+    for (uint32_t k = 0; all && k < all->count; k++) {
+        all->copy[k] = copy_arena(&all->v[k]);
+        if (all->copy[k] < 0) {
+            close_copies(all, k);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+void jit_fork_parent(struct exec *x) {
+    if (x->arenas)
+        close_copies(x->arenas, x->arenas->count);
+}
+
+static bool replace_view(void *at, int fd, int prot) {
+    return mmap(at, ARENA_SIZE, prot, MAP_SHARED | MAP_FIXED, fd, 0) == at;
+}
+
+bool jit_fork_child(struct exec *x) {
+    struct code_arenas *all = x->arenas;
+    bool ok = true;
+    for (uint32_t k = 0; all && k < all->count; k++) {
+        const struct arena *a = &all->v[k];
+        ok = ok && replace_view(a->rw, all->copy[k], PROT_READ | PROT_WRITE) &&
+             replace_view(a->rx, all->copy[k], PROT_READ | PROT_EXEC);
+    }
+    jit_fork_parent(x);
+    return ok;
+}
+
 /* ---- blink.jit-host/1 ---- */
 
 static struct arena *arena_for(struct code_arenas *all, uint64_t near) {
@@ -139,7 +197,9 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
     interp_bind_block(b);
     int in_jit = v->in_jit;
     v->in_jit = 0;
+    interp_mxcsr_load(cpu); /* generated code may have changed it */
     interp_run(cpu, b->insns);
+    interp_mxcsr_store(cpu);
     v->in_jit = in_jit;
     uint32_t reason = cpu->exit_reason;
     cpu->exit_reason = BLINK_EXIT_NONE;

@@ -107,6 +107,12 @@ static void step_done(struct vcpu *v) {
     }
 }
 
+/* Blocks that the active JIT has not refused come back to the loop, to be counted and translated;
+ * the interpreter chains among the others. */
+static bool wants_jit(const struct vcpu *v, const struct block *b) {
+    return v->exec->jit && b->exec && !map_info(b)->jit_tried;
+}
+
 static struct block *lookup(struct vcpu *v) {
     struct blink_cpu *cpu = v->cpu;
     uint64_t cs_base = cpu->seg[BLINK_SEG_CS].base;
@@ -116,8 +122,7 @@ static struct block *lookup(struct vcpu *v) {
     b = map_find(&v->exec->map, cpu->rip, cs_base, cpu->mode);
     if (!b)
         b = fetch_block(v);
-    /* While a JIT is active interpreted blocks come back here to be counted. */
-    if (b && b->exec && !v->exec->jit)
+    if (b && b->exec && !wants_jit(v, b))
         *slot = b;
     return b;
 }
@@ -126,7 +131,7 @@ static void link_last(struct vcpu *v, struct block *to) {
     struct exec *x = v->exec;
     struct block *from = v->context.link_from;
     v->context.link_from = NULL;
-    if (!from || !from->exec || !to->exec || x->jit)
+    if (!from || !from->exec || !to->exec || wants_jit(v, from) || wants_jit(v, to))
         return;
     /* Only within the mode and code segment that chaining takes for granted. */
     if (from->mode != to->mode || from->cs_base != to->cs_base)
@@ -143,7 +148,7 @@ static void run_block(struct vcpu *v) {
         v->jit_from = NULL;
         return;
     }
-    if (v->exec->jit && b->exec) {
+    if (wants_jit(v, b)) {
         jit_run(v, b);
         return;
     }

@@ -21,13 +21,18 @@ static void fork_now(void *arg) {
     struct exec *x = w->self->exec;
     mem_before_fork(x->mem);
     pthread_mutex_lock(&x->lock);
-    pid_t pid = fork();
-    w->result = pid < 0 ? -errno : pid;
+    int rc = jit_before_fork(x);
+    pid_t pid = rc ? -1 : fork();
+    w->result = rc ? rc : pid < 0 ? -errno : pid;
     if (pid != 0) {
+        if (rc == 0)
+            jit_fork_parent(x);
         pthread_mutex_unlock(&x->lock);
         mem_fork_parent(x->mem);
         return;
     }
+    if (!jit_fork_child(x))
+        _exit(127);
     pthread_mutex_init(&x->lock, NULL);
     pthread_cond_init(&x->ended, NULL);
     park_after_fork(x);

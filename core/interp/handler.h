@@ -43,7 +43,7 @@
       return goto_->handler(cpu, goto_);                                                           \
     } while (0)
 #else
-  #define GOTO(n) return (n)
+  #define GOTO(n) return ((void)cpu, (n))
 #endif
 #define NEXT() GOTO(i + 1)
 /* Where the address of a local has escaped compilers make no sibling call, and in chained blocks

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "cpu/cpu.h"
 #include "mem/internal.h"
@@ -33,21 +35,42 @@ static uint64_t host_min_addr(void) {
     return n ? n : BLINK_PAGE_SIZE;
 }
 
+/* End of the addresses that the host gives to a process: 47 bits on x86-64; kernels for small
+ * machines have 39. */
+static uint64_t host_top(void) {
+#if defined(__SANITIZE_THREAD__)
+    /* The next addresses are its own, and it stops a program that maps something there. */
+    return UINT64_C(1) << 39;
+#endif
+    for (uint32_t bits = 47; bits > 36; bits--) {
+        uint64_t end = (UINT64_C(1) << bits) - BLINK_PAGE_SIZE;
+        void *at = (void *)(uintptr_t)(end - BLINK_PAGE_SIZE);
+        void *p = mmap(at, BLINK_PAGE_SIZE, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        if (p == MAP_FAILED && errno == EEXIST)
+            return end;
+        if (p == MAP_FAILED)
+            continue;
+        munmap(p, BLINK_PAGE_SIZE);
+        if (p == at)
+            return end;
+    }
+    return UINT64_C(1) << 36;
+}
+
 static int layout_linear(struct blink_mem *mem, uint64_t bias) {
     int64_t shift = (int64_t)bias;
     if ((bias & PAGE_MASK) || shift >= (int64_t)MEM_GUEST_TOP || shift <= -(int64_t)MEM_GUEST_TOP)
         return -EINVAL;
+    uint64_t low = host_min_addr(), high = host_top();
     mem->bias = bias;
-    mem->min = host_min_addr();
-    mem->top = MEM_GUEST_TOP;
-    if (shift > 0)
-        mem->top -= bias;
-    else if (mem->min < (uint64_t)-shift + mem->min)
-        mem->min = (uint64_t)-shift + mem->min;
+    /* In both worlds an address must be above what null pointers reach. */
+    mem->min = shift < 0 ? low + (uint64_t)-shift : low;
+    mem->top = high - bias < MEM_GUEST_TOP ? high - bias : MEM_GUEST_TOP;
+    if (shift > 0 && bias >= high)
+        return -EINVAL;
     mem->map_low = mem->min;
-    mem->map_high = LINEAR_HIGH;
-    if (mem->top < LINEAR_HIGH || mem->min > LINEAR_HIGH / 2)
-        mem->map_high = mem->top;
+    mem->map_high = mem->top < LINEAR_HIGH || mem->min > LINEAR_HIGH / 2 ? mem->top : LINEAR_HIGH;
     return mem->min < mem->top ? 0 : -EINVAL;
 }
 
@@ -65,6 +88,10 @@ static int layout_paged(struct blink_mem *mem, uint64_t physical_size) {
 }
 
 int mem_create(const struct mem_options *o, struct blink_mem **out) {
+    bool user = o->strategy == MEM_LINEAR || !o->system;
+    /* Regions are mappings of the host, in pages of the guest. */
+    if (user && sysconf(_SC_PAGESIZE) != BLINK_PAGE_SIZE)
+        return -ENOTSUP;
     struct blink_mem *mem = calloc(1, sizeof *mem);
     if (!mem)
         return -ENOMEM;
@@ -178,11 +205,11 @@ void mem_fork_parent(struct blink_mem *mem) {
 }
 
 void mem_after_fork(struct blink_mem *mem) {
-    /* The thread that held the lock, or waited for it, is not in this process. */
-    pthread_mutex_init(&mem->lock, NULL);
+    /* This thread locked it; those that waited are not in this process. */
     mem->pin_count = 0;
     if (mem->strategy == MEM_PAGED)
         backing_flush_limbo(mem);
+    mem_unlock(mem);
 }
 
 static int mem_query(struct blink_mem *mem, uint64_t address, struct blink_mem_region *out) {

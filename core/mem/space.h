@@ -55,6 +55,8 @@ enum mem_host_fault {
     MEM_FAULT_RETRY,   /* resolved (stack grown, raced with another thread): run it again */
 };
 
+/* -EINVAL for a bad bias or size, -ENOMEM, -ENOTSUP for a user program on a host whose pages are
+ * larger than the guest's. */
 int mem_create(const struct mem_options *options, struct blink_mem **out);
 void mem_destroy(struct blink_mem *mem);
 

@@ -80,7 +80,7 @@ static void judge(struct rows *rows, struct row *row, int err, const struct refu
         set_status(rows, row, REFUSED, why->text);
 }
 
-/* The first row of the same kind and name that is no refusal of an explicit file. */
+/* The row before this one that comes first in the search order for the same kind and name. */
 static const struct row *earlier(const struct rows *rows, const struct row *row) {
     for (const struct row *r = rows->row; r < row; r++)
         if (r->kind == row->kind && !strcmp(r->name, row->name))

@@ -48,8 +48,9 @@ void registry_destroy(struct plugin_registry *registry);
 int registry_find(struct plugin_registry *registry, uint32_t kind, const char *name,
                   const struct plugin_ref **out);
 
-/* Check the explicit files (--plugin) now, so that a wrong one is named even if nothing asks for
- * it. First error, logged. */
+/* Load the explicit files (--plugin) and look at the folders of --plugin-dir now, so that a wrong
+ * one is named even if nothing asks for it. First error; each is logged, once. The first
+ * registry_find does it too. */
 int registry_check_explicit(struct plugin_registry *registry);
 
 /* Every plugin that can be found, refused ones with their reason, as a table or as JSON. */

@@ -37,6 +37,7 @@ CASES = {
     "features": [[]],
     "futex": [[]],
     "calls": [[]],
+    "vsyscall": [[]],
     "ends": [["return", "0"], ["return", "300"], ["exit", "255"], ["_exit", "7"], ["thread", "9"],
              ["last-thread", "4"], ["abort"], ["raise", "15"], ["kill", "9"], ["kill", "1"],
              ["raise", "34"], ["segv"], ["ignore-segv"], ["block-segv"], ["divide"], ["ud2"],
@@ -45,6 +46,15 @@ CASES = {
 
 # musl prints doubles through 80-bit arithmetic, which is slow to interpret.
 LESS = {("strtod", "musl"): [["50000"]]}
+
+
+def missing(name):
+    """Why a program cannot run here natively, or None."""
+    if name == "vsyscall":
+        with open("/proc/self/maps", encoding="utf-8") as maps:
+            if "[vsyscall]" not in maps.read():
+                return "the host's kernel has no vsyscall page"
+    return None
 
 
 def main():
@@ -61,6 +71,10 @@ def main():
         if name not in CASES or flavour not in ("glibc", "musl", "pie", "bare"):
             continue
         if options.only not in program or not os.access(path, os.X_OK):
+            continue
+        reason = missing(name)
+        if reason:
+            tap.skip(program, reason)
             continue
         for arguments in LESS.get((name, flavour), CASES[name]):
             label = " ".join([program] + [a[:20] for a in arguments])

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "cpu/cpu.h"
@@ -23,7 +24,6 @@ static _Thread_local struct access *volatile under_way;
 
 static void on_fault(int signo, siginfo_t *info, void *context) {
     struct access *a = under_way;
-    (void)context;
     if (!a) {
         signal(signo, SIG_DFL);
         return;
@@ -38,6 +38,8 @@ static void on_fault(int signo, siginfo_t *info, void *context) {
             a->fault.vector = 0;
     }
     under_way = NULL;
+    /* Instrumented handlers run with every signal blocked. */
+    pthread_sigmask(SIG_SETMASK, &((ucontext_t *)context)->uc_sigmask, NULL);
     siglongjmp(a->back, 1);
 }
 
