@@ -30,10 +30,34 @@ static const uint32_t ext1_edx = BIT(11) /* SYSCALL */ | BIT(20) /* NX */ |
 
 static const char brand[48] = "blink virtual x86-64 processor";
 
+/* C libraries read the features only of processors of a maker they know. */
 static void vendor(uint32_t out[4]) {
     memcpy(&out[1], "Genu", 4);
-    memcpy(&out[3], "ineB", 4);
-    memcpy(&out[2], "link", 4);
+    memcpy(&out[3], "ineI", 4);
+    memcpy(&out[2], "ntel", 4);
+}
+
+static void hypervisor(uint32_t out[4]) {
+    memcpy(&out[1], "Genu", 4);
+    memcpy(&out[2], "ineB", 4);
+    memcpy(&out[3], "link", 4);
+}
+
+/* Leaf 04h: caches of a usual size, by which C libraries choose how to copy. */
+static void cache_leaf(uint32_t subleaf, uint32_t out[4]) {
+    static const struct {
+        uint32_t type, level, ways, sets;
+    } caches[] = {
+        {1, 1, 8, 64},    /* data, 32 KiB */
+        {2, 1, 8, 64},    /* instructions, 32 KiB */
+        {3, 2, 16, 1024}, /* unified, 1 MiB */
+        {3, 3, 16, 8192}, /* unified, 8 MiB */
+    };
+    if (subleaf >= sizeof caches / sizeof caches[0])
+        return;
+    out[0] = caches[subleaf].type | caches[subleaf].level << 5 | BIT(8) /* needs no software */;
+    out[1] = (caches[subleaf].ways - 1) << 22 | (64 - 1) /* bytes of a line */;
+    out[2] = caches[subleaf].sets - 1;
 }
 
 /* Leaf 0Dh: XSAVE state components. Only x87 and SSE. */
@@ -61,6 +85,8 @@ static void basic_leaf(const struct blink_cpu *cpu, uint32_t leaf, uint32_t subl
         out[2] = leaf1_ecx | (cpu->cr4 & CR4_OSXSAVE ? BIT(27) : 0);
         out[3] = leaf1_edx;
         break;
+    case 2: out[0] = 0x00feff01; break; /* "see leaf 04h" */
+    case 4: cache_leaf(subleaf, out); break;
     case 7:
         if (subleaf == 0) {
             out[1] = leaf7_ebx;
@@ -81,12 +107,9 @@ void cpu_cpuid(const struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf, uin
     switch (leaf) {
     case 0x40000000:
         out[0] = 0x40000000;
-        vendor(out);
+        hypervisor(out);
         break;
-    case 0x80000000:
-        out[0] = 0x80000008;
-        vendor(out);
-        break;
+    case 0x80000000: out[0] = 0x80000008; break;
     case 0x80000001:
         out[2] = ext1_ecx;
         out[3] = ext1_edx;
