@@ -59,7 +59,7 @@ class Elf:
 class Bad:
     def __init__(self, options, flags):
         self.tap = blinktest.Tap()
-        self.blink = [options.blink] + flags
+        self.blink = [os.path.abspath(options.blink)] + flags
         self.dir = tempfile.mkdtemp(prefix="blink-bad-")
         with open(options.program, "rb") as f:
             self.good = f.read()

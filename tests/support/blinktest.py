@@ -122,6 +122,8 @@ class Comparison:
     """Cases that run a command natively and under blink in equal surroundings."""
 
     def __init__(self, tap, blink, env=None):
+        # Cases run in folders of their own.
+        blink = [os.path.abspath(blink[0])] + blink[1:]
         self.tap, self.blink, self.oracle = tap, blink, oracle()
         self.env = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C",
                     "HOME": "/nonexistent", "TZ": "UTC"}
