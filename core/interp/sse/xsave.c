@@ -143,7 +143,7 @@ HANDLER(fxsave) {
     save_mxcsr(cpu, &m);
     save_halves(cpu, &m, AT_XMM, 0);
     store_area(cpu, i, a, &m, 0, end_of_xmm(cpu));
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 HANDLER(fxrstor) {
     struct area m;
@@ -155,7 +155,7 @@ HANDLER(fxrstor) {
     restore_x87(cpu, i, &m);
     set_mxcsr(cpu, mxcsr);
     restore_halves(cpu, &m, AT_XMM, 0);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 /* ---- XSAVE and relatives ---- */
@@ -219,7 +219,7 @@ HANDLER(xsave) {
     store_components(cpu, i, a, &m, i->op == BLINK_OP_XSAVEOPT ? want & used : want,
                      want & (COMPONENT_SSE | COMPONENT_AVX));
     st64(cpu, i, a + AT_HEADER, present);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 HANDLER(xsavec) {
     struct area m;
@@ -230,7 +230,7 @@ HANDLER(xsavec) {
     store_components(cpu, i, a, &m, save, save & COMPONENT_SSE);
     const uint64_t header[2] = {save, want | COMPACTED};
     store_bytes(cpu, i, a + AT_HEADER, header, 16);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 /* The header of an area to restore from: false for #GP. */
@@ -275,7 +275,7 @@ HANDLER(xrstor) {
         restore_halves(cpu, have & COMPONENT_SSE ? &m : NULL, AT_XMM, 0);
     if (want & COMPONENT_AVX)
         restore_halves(cpu, have & COMPONENT_AVX ? &m : NULL, AT_AVX, 2);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 HANDLER(no_device) {
