@@ -37,9 +37,9 @@ interp_handler *INTERP_FN(bind_MMX)(const struct blink_insn *i, uint32_t mode) {
 }
 
 /* Legacy and VEX forms share most binders; each binder knows its operations. */
-static simd_binder *const vector_binders[] = {INTERP_FN(bind_hot), INTERP_FN(bind_move),
-                                              INTERP_FN(bind_scalar), INTERP_FN(bind_table),
-                                              INTERP_FN(bind_masked)};
+static simd_binder *const vector_binders[] = {
+    INTERP_FN(bind_hot),   INTERP_FN(bind_move),   INTERP_FN(bind_scalar),  INTERP_FN(bind_wide),
+    INTERP_FN(bind_table), INTERP_FN(bind_masked), INTERP_FN(bind_implicit)};
 #define VECTOR_BINDERS (sizeof vector_binders / sizeof vector_binders[0])
 
 interp_handler *INTERP_FN(bind_SSE)(const struct blink_insn *i, uint32_t mode) {

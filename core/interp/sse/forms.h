@@ -115,7 +115,7 @@ static inline vec ld_part(struct blink_cpu *cpu, const struct blink_insn *i, uin
 
 typedef interp_handler *simd_binder(const struct blink_insn *i);
 simd_binder INTERP_FN(bind_hot), INTERP_FN(bind_move), INTERP_FN(bind_table), INTERP_FN(bind_mmx),
-    INTERP_FN(bind_scalar), INTERP_FN(bind_text), INTERP_FN(bind_wide), INTERP_FN(bind_masked);
+    INTERP_FN(bind_scalar), INTERP_FN(bind_implicit), INTERP_FN(bind_wide), INTERP_FN(bind_masked);
 
 /* MASKMOVQ and MASKMOVDQU: the bytes of v whose mask byte has its sign set, at [rDI]. */
 void INTERP_FN(store_masked)(struct blink_cpu *cpu, const struct blink_insn *i, vec v, vec mask);

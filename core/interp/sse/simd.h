@@ -56,6 +56,9 @@ extern const struct simd_op simd_ops[BLINK_OP_COUNT];
  * is set and nothing is written yet. */
 void simd_settle(struct blink_cpu *cpu);
 
+/* SHA256RNDS2, whose third source is XMM0. */
+vec simd_sha256rnds2(vec a, vec b, vec c);
+
 /* Every kernel by name. */
 #define SIMD_DECLARE(name) simd_kernel simd_##name;
 #include "interp/sse/kernels.def"

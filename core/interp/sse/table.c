@@ -98,6 +98,16 @@ const struct simd_op simd_ops[BLINK_OP_COUNT] = {
     BOTH(CVTTPD2DQ, cvttpd2dq, SIMD_NARROW, SIMD_FP, 0, 0),
     ONE(VCVTPH2PS, cvtph2ps, SIMD_WIDEN, SIMD_FP, 0, 8),
 
+    ONE(VPERMILPS, permilps, SIMD_BIN, 0, 0, 0), ONE(VPERMILPD, permilpd, SIMD_BIN, 0, 0, 0),
+
+    /* Cryptography. */
+    BIN(AESENC, aesenc), BIN(AESENCLAST, aesenclast), BIN(AESDEC, aesdec),
+    BIN(AESDECLAST, aesdeclast), UN(AESIMC, aesimc), UN(AESKEYGENASSIST, aeskeygenassist),
+    BIN(PCLMULQDQ, pclmulqdq), ONE(SHA1MSG1, sha1msg1, SIMD_BIN, 0, 0, 0),
+    ONE(SHA1MSG2, sha1msg2, SIMD_BIN, 0, 0, 0), ONE(SHA1NEXTE, sha1nexte, SIMD_BIN, 0, 0, 0),
+    ONE(SHA1RNDS4, sha1rnds4, SIMD_BIN, 0, 0, 0), ONE(SHA256MSG1, sha256msg1, SIMD_BIN, 0, 0, 0),
+    ONE(SHA256MSG2, sha256msg2, SIMD_BIN, 0, 0, 0),
+
 #define FMA_ENTRY(name, ID)                                                                        \
   [BLINK_OP_##ID] = {{.kernel3 = simd_##name}, .shape = SIMD_FMA, .flags = SIMD_FP},
     SIMD_FMA_KERNELS(FMA_ENTRY)
