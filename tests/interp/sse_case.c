@@ -7,13 +7,22 @@
 
 static const uint8_t prefixes[4] = {0, 0x66, 0xf3, 0xf2};
 
+/* The rm operand of the 256-bit form is that of the 128-bit form. */
+static bool sse_rm_as_128(const struct sse_case *t) {
+    return t->wide == Y_COUNT || t->wide == Y_HALF_ONLY || t->wide == Y_BROADCAST ||
+           t->wide == Y_BROADCAST_ONLY;
+}
+static bool rm_is_xmm(const struct sse_case *t) {
+    return sse_rm_as_128(t) || t->wide == Y_WIDEN || t->wide == Y_HALVES;
+}
+
 uint32_t sse_memory_size(const struct sse_plan *p) {
     const struct sse_case *t = p->test;
     if (p->form == FORM_MMX && t->size > 8)
         return 8;
-    if (p->form == FORM_256 && t->wide != Y_COUNT)
-        return t->wide == Y_ONLY ? 32 : 2u * t->size;
-    return t->size;
+    if (p->form != FORM_256 || sse_rm_as_128(t))
+        return t->size;
+    return 2u * t->size;
 }
 
 /* VMI has the opcode digit in ModRM.reg. */
@@ -44,7 +53,8 @@ static uint32_t encode_legacy(const struct sse_plan *p, uint8_t *out) {
 /* Whether VEX.vvvv names an operand. */
 static bool has_v(const struct sse_plan *p) {
     uint32_t layout = p->test->layout;
-    return layout == RVM || layout == VMI || layout == RVMR || (layout == VM_ && !p->memory);
+    return layout == RVM || layout == VMI || layout == RVMR || layout == MVR ||
+           (layout == VM_ && !p->memory);
 }
 
 static uint32_t encode_vex(const struct sse_plan *p, uint8_t *out) {
@@ -93,7 +103,7 @@ static struct blink_operand rm_operand(const struct sse_plan *p) {
         uint8_t size = t->flags & T_W ? 8 : 4;
         return (struct blink_operand){BLINK_OPND_GPR, (uint8_t)p->rm, size, BLINK_ACCESS_READ};
     }
-    return vector(p, p->rm, t->wide == Y_WIDEN || t->wide == Y_COUNT);
+    return vector(p, p->rm, rm_is_xmm(t));
 }
 
 void sse_decode(const struct sse_plan *p, struct blink_insn *out) {
@@ -101,8 +111,10 @@ void sse_decode(const struct sse_plan *p, struct blink_insn *out) {
     bool vex = p->form == FORM_128 || p->form == FORM_256;
     uint32_t n = 0;
     memset(out, 0, sizeof *out);
-    if (t->layout == MR) {
+    if (t->layout == MR || t->layout == MVR) {
         out->opnd[n++] = rm_operand(p);
+        if (t->layout == MVR)
+            out->opnd[n++] = vector(p, p->v, false);
         out->opnd[n++] = reg_operand(p);
     } else if (t->layout == VMI) {
         if (vex)

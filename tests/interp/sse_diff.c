@@ -25,10 +25,11 @@ static uint64_t seed = 1;
 static _Alignas(64) uint8_t guest_memory[128], host_memory[128];
 
 static uint32_t need_of(const struct sse_case *t, uint32_t form) {
+    bool only256 = t->wide == Y_ONLY || t->wide == Y_HALF_ONLY || t->wide == Y_BROADCAST_ONLY;
     switch (form) {
-    case FORM_LEGACY: return t->legacy && t->wide != Y_ONLY ? t->need : (uint32_t)F_NONE;
+    case FORM_LEGACY: return t->legacy ? t->need : (uint32_t)F_NONE;
     case FORM_MMX: return t->flags & T_MMX ? t->need : (uint32_t)F_NONE;
-    case FORM_128: return t->vex && t->wide != Y_ONLY ? t->need128 : (uint32_t)F_NONE;
+    case FORM_128: return t->vex && !only256 ? t->need128 : (uint32_t)F_NONE;
     default: return t->vex && t->wide != Y_NONE ? t->need256 : (uint32_t)F_NONE;
     }
 }
@@ -74,7 +75,13 @@ static void make_state(struct rng *r, const struct sse_plan *p, struct sse_state
     s->rflags = 2 | (rng_next(r) & BLINK_FLAGS_ARITH);
     bool any = p->form >= FORM_128 ? !(p->test->flags & T_ALIGN) : p->test->flags & T_ANY;
     uint32_t at = any || sse_memory_size(p) < 16 ? rng_below(r, 32) : 32;
-    s->gpr[BLINK_RAX] = at; /* from the start of either memory */
+    /* Lengths of PCMPESTRI. */
+    if (rng_below(r, 4))
+        s->gpr[BLINK_RDX] = (uint64_t)(int64_t)((int32_t)rng_below(r, 40) - 20);
+    if (!p->memory)
+        s->gpr[BLINK_RAX] = (uint64_t)(int64_t)((int32_t)rng_below(r, 40) - 20);
+    else
+        s->gpr[BLINK_RAX] = at; /* from the start of either memory */
     memcpy(host_memory, guest_memory, sizeof host_memory);
 }
 
@@ -146,10 +153,12 @@ static bool agree(const struct sse_plan *p, const struct sse_state *start) {
     struct sse_state host = *start, guest = *start;
     uint64_t at = start->gpr[BLINK_RAX];
     sse_decode(p, &i);
-    host.gpr[BLINK_RAX] = (uintptr_t)host_memory + at;
+    uintptr_t host_base = p->memory ? (uintptr_t)host_memory : 0;
+    uintptr_t guest_base = p->memory ? (uintptr_t)guest_memory : 0;
+    host.gpr[BLINK_RAX] = host_base + at;
     bool host_ok = sse_host_run(&host, i.raw, i.len);
     struct blink_cpu *cpu = guest_cpu();
-    guest.gpr[BLINK_RAX] = (uintptr_t)guest_memory + at;
+    guest.gpr[BLINK_RAX] = guest_base + at;
     load_guest(cpu, &guest);
     guest_run(cpu, &i);
     save_guest(cpu, &guest);
@@ -161,8 +170,8 @@ static bool agree(const struct sse_plan *p, const struct sse_state *start) {
                cpu->rip == 0x1000 && memcmp(guest.ymm, start->ymm, sizeof guest.ymm) == 0;
     } else {
         host.rflags &= BLINK_FLAGS_ARITH | 2;
-        host.gpr[BLINK_RAX] -= (uintptr_t)host_memory;
-        guest.gpr[BLINK_RAX] -= (uintptr_t)guest_memory;
+        host.gpr[BLINK_RAX] -= host_base;
+        guest.gpr[BLINK_RAX] -= guest_base;
         same = same && memcmp(host.ymm, guest.ymm, sizeof host.ymm) == 0 &&
                memcmp(host.mmx, guest.mmx, sizeof host.mmx) == 0 &&
                memcmp(host.gpr, guest.gpr, sizeof host.gpr) == 0 && host.rflags == guest.rflags &&
