@@ -53,6 +53,14 @@ static void write_usage(FILE *f, const struct blink_mem_region *r) {
             r->inode ? 0 : resident);
 }
 
+/* What fault.c answers calls into. */
+static const struct blink_mem_region vsyscall = {
+    .prot = BLINK_PROT_EXEC,
+    .start = UINT64_C(0xffffffffff600000),
+    .end = UINT64_C(0xffffffffff601000),
+    .name = "[vsyscall]",
+};
+
 static void for_each_region(struct lx_call *c, FILE *f, bool usage) {
     struct blink_mem_region r = {.struct_size = sizeof r};
     for (uint64_t at = 0; c->abi->mem.query(c->cpu->mem, at, &r) == 0 && r.end > at; at = r.end) {
@@ -60,6 +68,9 @@ static void for_each_region(struct lx_call *c, FILE *f, bool usage) {
         if (usage)
             write_usage(f, &r);
     }
+    write_region(f, c->abi, &vsyscall);
+    if (usage)
+        write_usage(f, &vsyscall);
 }
 
 static int write_maps(struct lx_call *c, FILE *f) {

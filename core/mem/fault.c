@@ -11,9 +11,12 @@
 void mem_user_fault(struct blink_mem *mem, uint64_t address, uint32_t access,
                     struct mem_fault *fault) {
     const struct region *r = region_at(&mem->regions, address);
+    /* What may not be touched at all Linux takes out of the page tables. */
+    bool present = r && r->prot;
     *fault = (struct mem_fault){
         .vector = BLINK_EXC_PF,
-        .error = BLINK_PF_U | (r ? BLINK_PF_P : 0) | (access == BLINK_PROT_WRITE ? BLINK_PF_W : 0) |
+        .error = BLINK_PF_U | (present ? BLINK_PF_P : 0) |
+                 (access == BLINK_PROT_WRITE ? BLINK_PF_W : 0) |
                  (access == BLINK_PROT_EXEC ? BLINK_PF_I : 0),
         .address = address,
     };
