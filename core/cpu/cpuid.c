@@ -9,20 +9,22 @@
 /* Leaf 1 ECX, EDX; leaf 7 EBX, ECX; leaf 80000001h ECX, EDX: bit numbers of what is there. */
 #define BIT(n) (UINT32_C(1) << (n))
 
-static const uint32_t leaf1_ecx = BIT(0) /* SSE3 */ | BIT(9) /* SSSE3 */ | BIT(13) /* CX16 */ |
-                                  BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ |
-                                  BIT(22) /* MOVBE */ | BIT(23) /* POPCNT */ | BIT(26) /* XSAVE */ |
-                                  BIT(30) /* RDRAND */ | BIT(31) /* hypervisor */;
+static const uint32_t leaf1_ecx =
+    BIT(0) /* SSE3 */ | BIT(1) /* PCLMULQDQ */ | BIT(9) /* SSSE3 */ | BIT(12) /* FMA */ |
+    BIT(13) /* CX16 */ | BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ | BIT(22) /* MOVBE */ |
+    BIT(23) /* POPCNT */ | BIT(25) /* AES */ | BIT(26) /* XSAVE */ | BIT(28) /* AVX */ |
+    BIT(29) /* F16C */ | BIT(30) /* RDRAND */ | BIT(31) /* hypervisor */;
 static const uint32_t leaf1_edx =
     BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ | BIT(3) /* PSE */ | BIT(4) /* TSC */ |
     BIT(5) /* MSR */ | BIT(6) /* PAE */ | BIT(8) /* CX8 */ | BIT(9) /* APIC */ | BIT(11) /* SEP */ |
     BIT(13) /* PGE */ | BIT(15) /* CMOV */ | BIT(16) /* PAT */ | BIT(17) /* PSE-36 */ |
     BIT(19) /* CLFSH */ | BIT(23) /* MMX */ | BIT(24) /* FXSR */ | BIT(25) /* SSE */ |
     BIT(26) /* SSE2 */;
-static const uint32_t leaf7_ebx = BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(8) /* BMI2 */ |
-                                  BIT(18) /* RDSEED */ | BIT(19) /* ADX */ |
-                                  BIT(23) /* CLFLUSHOPT */ | BIT(24) /* CLWB */;
-static const uint32_t leaf7_ecx = BIT(22) /* RDPID */;
+static const uint32_t leaf7_ebx = BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(5) /* AVX2 */ |
+                                  BIT(8) /* BMI2 */ | BIT(18) /* RDSEED */ | BIT(19) /* ADX */ |
+                                  BIT(23) /* CLFLUSHOPT */ | BIT(24) /* CLWB */ | BIT(29) /* SHA */;
+static const uint32_t leaf7_ecx =
+    BIT(9) /* VAES */ | BIT(10) /* VPCLMULQDQ */ | BIT(22) /* RDPID */;
 static const uint32_t ext1_ecx = BIT(0) /* LAHF */ | BIT(5) /* LZCNT */ | BIT(8) /* PREFETCHW */;
 static const uint32_t ext1_edx = BIT(11) /* SYSCALL */ | BIT(20) /* NX */ |
                                  BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ |
@@ -60,15 +62,25 @@ static void cache_leaf(uint32_t subleaf, uint32_t out[4]) {
     out[2] = caches[subleaf].sets - 1;
 }
 
-/* Leaf 0Dh: XSAVE state components. Only x87 and SSE. */
+/* Leaf 0Dh: XSAVE state components: x87, SSE and the high halves of AVX, in both formats at 576. */
 static void xsave_leaf(const struct blink_cpu *cpu, uint32_t subleaf, uint32_t out[4]) {
-    (void)cpu;
-    if (subleaf == 0) {
-        out[0] = 3;
-        out[1] = out[2] = 512 + 64;
-    } else if (subleaf == 1) {
+    const uint32_t legacy = 512 + 64, halves = 256;
+    uint32_t enabled = cpu->xcr0 & 4 ? legacy + halves : legacy;
+    switch (subleaf) {
+    case 0:
+        out[0] = 7;
+        out[1] = enabled;
+        out[2] = legacy + halves;
+        break;
+    case 1:
         out[0] = BIT(0) /* XSAVEOPT */ | BIT(1) /* XSAVEC */ | BIT(2) /* XGETBV ECX=1 */;
-        out[1] = 512 + 64;
+        out[1] = enabled;
+        break;
+    case 2:
+        out[0] = halves;
+        out[1] = legacy;
+        break;
+    default: break;
     }
 }
 

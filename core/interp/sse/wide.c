@@ -127,7 +127,7 @@ HANDLER(cvtps2ph) {
         store_bytes(cpu, i, ea(cpu, i), &r, wide ? 16 : 8);
     else
         put_vex(cpu, i->opnd[0].reg, r);
-    NEXT();
+    NEXT_BY_DRIVER();
 }
 
 /* ---- VZEROUPPER, VZEROALL: the registers of the mode ---- */
