@@ -1,0 +1,114 @@
+/*
+ * From C into generated code and back: what the glue does not swap, and what each way out means.
+ * By the vCPU's thread.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "jit.h"
+
+#define ARCH_SET_GS     0x1001
+#define HWCAP2_FSGSBASE 2u
+
+static void attach(struct blink_plugin *self, struct blink_cpu *cpu) {
+    if (cpu->jit_private == self)
+        return;
+    if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
+        __asm__ volatile("wrgsbase %0" ::"r"(cpu) : "memory");
+    else
+        syscall(SYS_arch_prctl, ARCH_SET_GS, cpu);
+    cpu->jit_private = self;
+}
+
+/* As after FNINIT, which is how C code keeps the host's. */
+static bool x87_is_initial(const struct blink_cpu *cpu) {
+    return cpu->fvalid == 0 && cpu->fcw == 0x37f && cpu->fsw == 0 && cpu->ftop == 0;
+}
+
+static void x87_load(const struct blink_cpu *cpu) {
+    uint8_t image[512] __attribute__((aligned(16)));
+    memset(image, 0, sizeof image);
+    x87_to_image(cpu, image);
+    __asm__ volatile("fxrstor64 %0"
+                     :
+                     : "m"(image)
+                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
+static void x87_save(struct blink_cpu *cpu) {
+    uint8_t image[512] __attribute__((aligned(16)));
+    __asm__ volatile("fxsave64 %0\n\tfninit" : "=m"(image)::"memory");
+    x87_from_image(cpu, image);
+}
+
+static bool upper_halves_used(const struct blink_cpu *cpu) {
+    uint64_t any = 0;
+    for (uint32_t n = 0; n < 16; n++)
+        any |= cpu->ymm[n].u64[2] | cpu->ymm[n].u64[3];
+    return any != 0;
+}
+
+static void run(struct blink_plugin *self, struct blink_cpu *cpu, uint64_t target) {
+    bool x87 = !x87_is_initial(cpu);
+    bool ymm = self->has_avx && upper_halves_used(cpu);
+    void (*enter)(uint64_t) = (void (*)(uint64_t))(uintptr_t)self->any->enter[ymm];
+    cpu->jit_slot[SLOT_FLAGS] = (blink_cpu_get_flags(cpu) & LIVE_FLAGS) | 2;
+    cpu->jit_slot[SLOT_X87] = x87;
+    if (x87)
+        x87_load(cpu);
+    enter(target);
+    if (cpu->jit_slot[SLOT_X87])
+        x87_save(cpu);
+    blink_cpu_set_flags(cpu, (cpu->flags & ~(uint64_t)LIVE_FLAGS) |
+                                 (cpu->jit_slot[SLOT_FLAGS] & LIVE_FLAGS));
+}
+
+/* The landing of the code that is known for rip, made known to the table; 0 if there is none. */
+static uint64_t look_up(struct blink_plugin *self, struct blink_cpu *cpu) {
+    uint64_t body = (uintptr_t)self->api.lookup(cpu);
+    if (body)
+        __atomic_store_n(&self->table[cpu->rip & (TABLE_SIZE - 1)], body - LANDING_SIZE,
+                         __ATOMIC_RELAXED);
+    return body;
+}
+
+uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
+                    const struct blink_jit_code *code, struct blink_jit_code **from,
+                    uint32_t *exit) {
+    uint64_t target = (uintptr_t)code->entry;
+    attach(self, cpu);
+    *from = NULL;
+    while (target) {
+        run(self, cpu, target);
+        uint32_t how = (uint32_t)cpu->jit_slot[SLOT_EXIT];
+        if (how == EXIT_ATTENTION)
+            return BLINK_EXIT_ATTENTION;
+        if (how == EXIT_INDIRECT) {
+            target = look_up(self, cpu);
+            continue;
+        }
+        const struct code *c = self->by_id[how >> 2];
+        uint32_t kind = how & 3;
+        if (kind == EXIT_SYSCALL) {
+            cpu->rip = c->last->addr + c->last->len;
+            return BLINK_EXIT_SYSCALL;
+        }
+        if (kind == EXIT_INTERPRET) {
+            cpu->rip = c->last->addr;
+            uint32_t reason = self->api.interpret(cpu, c->last);
+            if (reason)
+                return reason;
+            target = look_up(self, cpu);
+            continue;
+        }
+        cpu->rip = c->exit_rip[kind];
+        *from = c->core;
+        *exit = kind;
+        break;
+    }
+    return BLINK_EXIT_BLOCK;
+}

@@ -1,0 +1,145 @@
+/*
+ * The x86-64 back end as a plugin: what is made at activation, links, and what goes with a block.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "jit.h"
+
+static int create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
+    (void)args;
+    const struct blink_jit_host_iface *api = host->get_iface(host->machine, BLINK_IFACE_JIT_HOST);
+    if (!api)
+        return -ENOTSUP;
+    struct blink_plugin *self = calloc(1, sizeof *self);
+    if (!self)
+        return -ENOMEM;
+    self->host = host;
+    size_t size = api->struct_size < sizeof self->api ? api->struct_size : sizeof self->api;
+    memcpy(&self->api, api, size);
+    *out = self;
+    return 0;
+}
+
+static void *reserve(size_t size, int flags) {
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void release(void *p, size_t size) {
+    if (p)
+        munmap(p, size);
+}
+
+#define LIST_BYTES  (MAX_CODES * sizeof(struct code *))
+#define TABLE_BYTES (TABLE_SIZE * sizeof(uint64_t))
+
+static void flush(struct blink_plugin *self) {
+    for (uint32_t k = 0; k < self->ids; k++)
+        free(self->by_id[k]);
+    self->ids = 0;
+    for (uint32_t a = 0; a < MAX_ARENAS; a++) {
+        self->list[a].count = 0;
+        self->glue[a].made = false;
+    }
+    self->any = NULL;
+}
+
+static void deactivate(struct blink_plugin *self) {
+    if (self->by_id)
+        flush(self);
+    release(self->by_id, LIST_BYTES);
+    release(self->table, TABLE_BYTES);
+    self->by_id = NULL;
+    self->table = NULL;
+    for (uint32_t a = 0; a < MAX_ARENAS; a++) {
+        release(self->list[a].v, LIST_BYTES);
+        self->list[a].v = NULL;
+    }
+}
+
+static int activate(struct blink_plugin *self) {
+    if (!select_host_ok())
+        return -ENOTSUP;
+    self->has_avx = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+    self->by_id = reserve(LIST_BYTES, 0);
+    self->table = reserve(TABLE_BYTES, MAP_32BIT);
+    bool ok = self->by_id && self->table;
+    for (uint32_t a = 0; a < MAX_ARENAS; a++) {
+        self->list[a].v = reserve(LIST_BYTES, 0);
+        ok = ok && self->list[a].v;
+    }
+    if (!ok)
+        deactivate(self);
+    return ok ? 0 : -ENOMEM;
+}
+
+static void destroy(struct blink_plugin *self) {
+    if (!self)
+        return;
+    deactivate(self);
+    free(self);
+}
+
+/* Threads may run through it meanwhile: the displacement is aligned. */
+static void patch(const struct code *c, uint32_t exit, int32_t displacement) {
+    __atomic_store_n((int32_t *)(void *)(c->rw + c->link[exit]), displacement, __ATOMIC_RELEASE);
+}
+
+static void link(struct blink_plugin *self, struct blink_jit_code *from, uint32_t exit,
+                 const struct blink_jit_code *to) {
+    const struct code *f = from->jit_private;
+    (void)self;
+    int64_t away = (int64_t)((uintptr_t)to->entry - (f->rx + f->link[exit] + 4));
+    if (f->link[exit] && away == (int32_t)away)
+        patch(f, exit, (int32_t)away);
+}
+
+static void unlink(struct blink_plugin *self, struct blink_jit_code *from, uint32_t exit) {
+    const struct code *f = from->jit_private;
+    (void)self;
+    if (f->link[exit])
+        patch(f, exit, (int32_t)(f->stub[exit] - (f->link[exit] + 4)));
+}
+
+/* The memory stays until the flush: a thread may be in it, and a signal may ask about it. */
+static void drop(struct blink_plugin *self, struct blink_jit_code *code) {
+    struct code *c = code->jit_private;
+    uint64_t *slot = &self->table[c->rip & (TABLE_SIZE - 1)];
+    if (*slot == c->rx + c->body - LANDING_SIZE)
+        __atomic_store_n(slot, self->any->miss, __ATOMIC_RELEASE);
+    code->jit_private = NULL;
+}
+
+static const struct blink_jit_ops ops = {
+    .plugin = {.struct_size = sizeof ops,
+               .create = create,
+               .destroy = destroy,
+               .activate = activate,
+               .deactivate = deactivate},
+    .cpu_size = sizeof(struct blink_cpu),
+    .cpu_layout = BLINK_CPU_LAYOUT,
+    .translate = translate_block,
+    .link = link,
+    .unlink = unlink,
+    .enter = enter_code,
+    .recover = recover_state,
+    .flush = flush,
+    .drop = drop,
+};
+
+static const struct blink_manifest manifest = {
+    .struct_size = sizeof manifest,
+    .kind = BLINK_KIND_JIT,
+    .name = "x86_64",
+    .version = "0.1.0",
+    .summary = "x86-64 code on x86-64 hosts, most of it copied",
+    .licence = "ISC",
+    .vtable = &ops,
+};
+
+BLINK_PLUGIN_DEFINE(&manifest);

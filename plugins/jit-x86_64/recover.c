@@ -1,0 +1,171 @@
+/*
+ * The guest's state from the host's at any program counter of generated code. In signal handlers:
+ * nothing here allocates, locks or calls out.
+ */
+#include <errno.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "jit.h"
+
+/* The signal frame: an FXSAVE image, software bytes at 464, the XSAVE header at 512. */
+#define FP_MAGIC     0x46505853u
+#define FP_SW_OFFSET 464u
+#define XSTATE_BV    512u
+#define XSTATE_YMM   576u
+#define XFEATURE_FP  1u
+#define XFEATURE_YMM 4u
+
+void x87_from_image(struct blink_cpu *cpu, const uint8_t *image) {
+    uint16_t fsw;
+    uint8_t valid = image[4];
+    memcpy(&cpu->fcw, image, 2);
+    memcpy(&fsw, image + 2, 2);
+    cpu->ftop = (fsw >> 11) & 7;
+    cpu->fsw = fsw & ~0x3800u & 0xffff;
+    cpu->fvalid = valid;
+    for (uint32_t k = 0; k < 8; k++) {
+        struct blink_f80 *r = &cpu->fpr[(cpu->ftop + k) & 7];
+        memcpy(&r->frac, image + 32 + 16 * k, 8);
+        memcpy(&r->se, image + 40 + 16 * k, 2);
+    }
+}
+
+void x87_to_image(const struct blink_cpu *cpu, uint8_t *image) {
+    static const uint32_t mxcsr = 0x1f80;
+    uint16_t fsw = (uint16_t)(cpu->fsw | cpu->ftop << 11);
+    memcpy(image, &cpu->fcw, 2);
+    memcpy(image + 2, &fsw, 2);
+    image[4] = cpu->fvalid;
+    memcpy(image + 24, &mxcsr, 4);
+    for (uint32_t k = 0; k < 8; k++) {
+        const struct blink_f80 *r = &cpu->fpr[(cpu->ftop + k) & 7];
+        memcpy(image + 32 + 16 * k, &r->frac, 8);
+        memcpy(image + 40 + 16 * k, &r->se, 2);
+    }
+}
+
+static void take_gprs(struct blink_cpu *cpu, const ucontext_t *c) {
+    static const uint8_t greg[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                                     REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                     REG_R12, REG_R13, REG_R14, REG_R15};
+    for (uint32_t n = 0; n < 16; n++)
+        cpu->gpr[n] = (uint64_t)c->uc_mcontext.gregs[greg[n]];
+    uint64_t flags = (uint64_t)c->uc_mcontext.gregs[REG_EFL];
+    blink_cpu_set_flags(cpu, (cpu->flags & ~(uint64_t)LIVE_FLAGS) | (flags & LIVE_FLAGS));
+}
+
+static void take_fp(struct blink_cpu *cpu, const ucontext_t *c) {
+    const uint8_t *image = (const uint8_t *)c->uc_mcontext.fpregs;
+    uint32_t magic;
+    uint64_t present = XFEATURE_FP;
+    memcpy(&magic, image + FP_SW_OFFSET, 4);
+    bool extended = magic == FP_MAGIC;
+    if (extended)
+        memcpy(&present, image + XSTATE_BV, 8);
+    memcpy(&cpu->mxcsr, image + 24, 4);
+    for (uint32_t n = 0; n < 16; n++)
+        memcpy(&cpu->ymm[n].u64[0], image + 160 + 16 * n, 16);
+    for (uint32_t n = 0; n < 16 && extended; n++) {
+        if (present & XFEATURE_YMM)
+            memcpy(&cpu->ymm[n].u64[2], image + XSTATE_YMM + 16 * n, 16);
+        else
+            memset(&cpu->ymm[n].u64[2], 0, 16);
+    }
+    if (cpu->jit_slot[SLOT_X87])
+        x87_from_image(cpu, image);
+}
+
+static const struct code *find(const struct blink_plugin *self, uint64_t pc) {
+    for (uint32_t a = 0; a < MAX_ARENAS; a++) {
+        const struct code_list *list = &self->list[a];
+        uint32_t low = 0, high = __atomic_load_n(&list->count, __ATOMIC_ACQUIRE);
+        /* The last that begins at or before pc. */
+        while (low < high) {
+            uint32_t middle = (low + high) / 2;
+            if (list->v[middle]->rx <= pc)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low > 0 && pc - list->v[low - 1]->rx < list->v[low - 1]->size)
+            return list->v[low - 1];
+    }
+    return NULL;
+}
+
+static void restore(struct blink_cpu *cpu, const struct place *p, uint32_t past) {
+    if (p->reg_a != NO_REG && past >= p->saved_a)
+        cpu->gpr[p->reg_a] = cpu->jit_slot[SLOT_A];
+    if (p->reg_b != NO_REG && past >= p->saved_b)
+        cpu->gpr[p->reg_b] = cpu->jit_slot[SLOT_B];
+}
+
+/* In the instructions of the code. */
+static void settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
+    uint32_t n = 0;
+    while (n < c->count && c->place[n].start <= at)
+        n++;
+    if (n == 0) {
+        cpu->rip = c->rip;
+        return;
+    }
+    const struct place *p = &c->place[n - 1];
+    uint32_t past = at - p->start;
+    bool done = p->commit != NEVER && past >= p->commit;
+    uint64_t r11 = cpu->gpr[BLINK_R11];
+    restore(cpu, p, past);
+    if (!done)
+        cpu->rip = c->rip + p->guest;
+    else if (p->after == AFTER_R11)
+        cpu->rip = r11;
+    else
+        cpu->rip = n < c->count ? c->rip + c->place[n].guest : c->exit_rip[1];
+}
+
+static void locate(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
+    if (at < c->body) {
+        cpu->rip = cpu->gpr[BLINK_R11];
+        cpu->gpr[BLINK_R11] = cpu->jit_slot[SLOT_A];
+        cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_B];
+        return;
+    }
+    for (uint32_t k = 0; k < 2; k++) {
+        if (c->jump[k] && at >= c->jump[k] && at < c->link[k] + 4) {
+            cpu->rip = c->exit_rip[k];
+            return;
+        }
+    }
+    settle(cpu, c, at);
+}
+
+static int in_glue(const struct blink_plugin *self, uint64_t pc) {
+    for (uint32_t a = 0; a < MAX_ARENAS; a++) {
+        const struct glue *g = &self->glue[a];
+        if (!__atomic_load_n(&g->made, __ATOMIC_ACQUIRE) || pc < g->start || pc >= g->end)
+            continue;
+        /* Nothing has run, and the CPU still has it all. */
+        for (uint32_t k = 0; k < 2; k++)
+            if (pc >= g->checked[k] && pc < g->early[k])
+                return 0;
+        return -EAGAIN;
+    }
+    return -ENOENT;
+}
+
+int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc) {
+    const ucontext_t *c = context;
+    int rc = in_glue(self, pc);
+    if (rc != -ENOENT)
+        return rc;
+    const struct code *code = find(self, pc);
+    if (!code)
+        return -ENOENT;
+    uint32_t at = (uint32_t)(pc - code->rx);
+    if (at >= code->stubs)
+        return -EAGAIN;
+    take_gprs(cpu, c);
+    take_fp(cpu, c);
+    locate(cpu, code, at);
+    return 0;
+}
