@@ -8,6 +8,7 @@
 #include "interp/chain.h"
 #include "interp/segment.h"
 #include "interp/stack.h"
+#include "mem/space.h"
 
 /* Go to a new CS:RIP; the mode may differ, so the loop looks the block up. */
 static const struct blink_insn *go_far(struct blink_cpu *cpu, const struct blink_insn *i,
@@ -15,6 +16,8 @@ static const struct blink_insn *go_far(struct blink_cpu *cpu, const struct blink
     cpu->icount += interp_block_of(i + 1)->count;
     cpu->seg[BLINK_SEG_CS] = *cs;
     cpu_update_mode(cpu);
+    if (cpu->flags & BLINK_TF)
+        __atomic_fetch_or(&cpu->attention, BLINK_ATTN_STEP, __ATOMIC_RELAXED);
     return chain_miss(cpu, NULL, 0, rip);
 }
 
@@ -113,6 +116,13 @@ static struct blink_seg flat_code(uint16_t selector, uint32_t dpl, bool wide) {
                               (uint16_t)((wide ? 0xa09b : 0xc09b) | dpl << 5)};
 }
 
+/* Entries of the TLB were checked for the old level only. */
+static void set_cpl(struct blink_cpu *cpu, uint32_t cpl) {
+    if (cpu->cpl != cpl)
+        mem_tlb_flush(cpu);
+    cpu->cpl = cpl;
+}
+
 HANDLER(sysret) {
     bool wide = i->opsize == 8;
     if (cpu->cpl != 0 || !(cpu->cr0 & CR0_PE))
@@ -127,7 +137,7 @@ HANDLER(sysret) {
     uint64_t fl = cpu->gpr[BLINK_R11] & UINT64_C(0x3c7fd7);
     flat_stack(cpu, (uint16_t)((base + 8) | 3), 3);
     blink_cpu_set_flags(cpu, fl);
-    cpu->cpl = 3;
+    set_cpl(cpu, 3);
     return go_far(cpu, i, &cs, rip);
 }
 
@@ -140,7 +150,7 @@ HANDLER(sysenter) {
     flat_stack(cpu, (uint16_t)(base + 8), 0);
     cpu->flags &= ~(uint64_t)(BLINK_VM | BLINK_IF | BLINK_RF);
     cpu->gpr[BLINK_RSP] = wide ? cpu->sysenter_esp : (uint32_t)cpu->sysenter_esp;
-    cpu->cpl = 0;
+    set_cpl(cpu, 0);
     return go_far(cpu, i, &cs, wide ? cpu->sysenter_eip : (uint32_t)cpu->sysenter_eip);
 }
 
@@ -153,7 +163,7 @@ HANDLER(sysexit) {
     struct blink_seg cs = flat_code((uint16_t)((base + (wide ? 32 : 16)) | 3), 3, wide);
     flat_stack(cpu, (uint16_t)((base + (wide ? 40 : 24)) | 3), 3);
     cpu->gpr[BLINK_RSP] = wide ? cpu->gpr[BLINK_RCX] : get32(cpu, BLINK_RCX);
-    cpu->cpl = 3;
+    set_cpl(cpu, 3);
     return go_far(cpu, i, &cs, rip);
 }
 

@@ -4,6 +4,7 @@
 #include "interp/segment.h"
 
 #include "cpu/cpu.h"
+#include "mem/space.h"
 
 /* Selectors of Linux x86-64: 32-bit code, data, 64-bit code. */
 #define USER_CS32 0x23
@@ -46,10 +47,10 @@ bool INTERP_FN(read_descriptor)(struct blink_cpu *cpu, const struct blink_insn *
     if (at + 7 > limit || (local && !(cpu->ldtr.attr & ATTR_PRESENT)))
         return false;
     /* Descriptor tables are read with the rights of the processor, not of the program. */
-    uint32_t cpl = cpu->cpl;
-    cpu->cpl = 0;
-    *out = ld64(cpu, i, base + at);
-    cpu->cpl = cpl;
+    struct mem_fault fault;
+    FAULTS();
+    if (!mem_read_system(cpu, base + at, out, sizeof *out, &fault))
+        interp_fault_from(cpu, &fault);
     return true;
 }
 

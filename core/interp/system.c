@@ -440,6 +440,9 @@ HANDLER(wrmsr) {
     if (!cpu_write_msr(cpu, get32(cpu, BLINK_RCX),
                        (uint64_t)get32(cpu, BLINK_RDX) << 32 | get32(cpu, BLINK_RAX)))
         RAISE(BLINK_EXC_GP, 0);
+    /* EFER.NXE decides what an entry means. */
+    if (get32(cpu, BLINK_RCX) == 0xc0000080)
+        mem_tlb_flush(cpu);
     return leave_next(cpu, i);
 }
 HANDLER(invlpg) {
