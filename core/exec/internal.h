@@ -1,6 +1,6 @@
 /*
- * What the files of the execution loop share. Lock order: mem's own lock, then exec->lock; nothing
- * of mem is called with exec->lock held.
+ * What the files of the execution loop share. Lock order: mem's own lock, then exec->lock;
+ * park_lock, then exec->lock. Nothing of mem is called with exec->lock held.
  */
 #ifndef CORE_EXEC_INTERNAL_H
 #define CORE_EXEC_INTERNAL_H
@@ -40,7 +40,10 @@ struct vcpu {
     volatile sig_atomic_t in_guest; /* a host fault is the guest's */
     volatile sig_atomic_t in_jit;   /* in generated code, not in the interpreter */
     uint32_t kicked;                /* the next KICK is core's own; atomic */
-    volatile sig_atomic_t pending;  /* `slot` holds a signal */
+    uint32_t halted;                /* in HLT: attention must end its sleep; atomic */
+    bool started;                   /* `thread` can be sent signals; atomic */
+    bool *adopted; /* set after fork if the thread's end is the process's, see process.c */
+    volatile sig_atomic_t pending; /* `slot` holds a signal */
     siginfo_t slot;
     int slot_signo;
     uint64_t guest_mask;
@@ -69,8 +72,9 @@ struct exec {
     /* Parking, see park.c. */
     pthread_mutex_t park_lock;
     pthread_cond_t park_changed;
-    uint32_t park_wanted; /* an exclusive section wants or has the machine; atomic reads */
-    uint32_t stops;       /* nested debugger stops */
+    uint32_t park_wanted; /* park_busy or stops; written under park_lock, read without */
+    bool park_busy;       /* an exclusive section wants or has the machine; under park_lock */
+    uint32_t stops;       /* nested debugger stops; under park_lock */
 
     struct block_map map;
     uint64_t blocks_decoded, insns_decoded; /* atomic */
@@ -95,6 +99,7 @@ static inline void attention_clear(struct blink_cpu *cpu, uint32_t bits) {
 }
 
 /* vcpu.c */
+void exec_wait_for_all(struct exec *exec); /* until no vCPU is left */
 int vcpu_create(struct exec *exec, struct vcpu **out);
 void vcpu_destroy(struct vcpu *v);          /* out of the list, counters kept */
 void vcpu_forget_others(struct vcpu *self); /* after fork */
@@ -117,6 +122,7 @@ struct block *fetch_block(struct vcpu *v);
 struct block *fetch_single(struct vcpu *v);
 
 /* park.c */
+void park_init(struct exec *exec);
 void park_thread(struct vcpu *v); /* this thread is the vCPU's */
 void park_enter(struct vcpu *v);  /* before guest code: waits while the machine is parked */
 void park_leave(struct vcpu *v);
@@ -125,6 +131,9 @@ int park_stop(struct exec *exec);
 int park_resume(struct exec *exec);
 int park_step(struct vcpu *v);
 void park_stepped(struct vcpu *v); /* the vCPU has made its step */
+/* The vCPU of this thread ends: it stays for as long as a debugger looks at the stopped machine. */
+void park_end(struct vcpu *v);
+void park_ending(struct exec *exec); /* exec->ending was set */
 /* In the child of fork: only this vCPU is left. */
 void park_after_fork(struct exec *exec);
 
@@ -140,6 +149,8 @@ mem_guarded_copy signals_guarded_copy;
 void signals_kick(struct vcpu *v); /* make a blocking call return, and generated code end */
 /* Set attention bits and see to it that generated code notices. [any] [signal] */
 void signals_attention(struct vcpu *v, uint32_t bits);
+/* Sleep `ns` nanoseconds, or without end if negative, or until attention is set. */
+void signals_sleep(struct vcpu *v, int64_t ns);
 int64_t signals_syscall(struct blink_cpu *cpu, int64_t number, uint64_t a0, uint64_t a1,
                         uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 int signals_watch(struct blink_machine *machine, int32_t signo, uint32_t disposition);

@@ -203,7 +203,10 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
     v->in_jit = in_jit;
     uint32_t reason = cpu->exit_reason;
     cpu->exit_reason = BLINK_EXIT_NONE;
-    return reason == BLINK_EXIT_BLOCK ? 0 : reason;
+    if (reason != BLINK_EXIT_BLOCK)
+        return reason;
+    /* What called attention meanwhile did not find generated code to leave. */
+    return __atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST) ? BLINK_EXIT_ATTENTION : 0;
 }
 
 static void *lookup(struct blink_cpu *cpu) {

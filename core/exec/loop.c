@@ -4,15 +4,14 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 #include "bus/bus.h"
 #include "cpu/cpu.h"
 #include "exec/internal.h"
 #include "interp/sse/mxcsr.h"
 
-#define REAP_AT 512u /* dead blocks that make a reaping worth its walk */
+#define REAP_AT     512u   /* dead blocks that make a reaping worth its walk */
+#define REAP_FORCED 16384u /* and that make it worth disturbing who holds them */
 
 /* Memory of blocks that died before every vCPU's present epoch can go. The epoch grows first: a
  * vCPU that enters meanwhile sees the new one and holds nothing old. */
@@ -20,10 +19,15 @@ static void reap(struct exec *x) {
     pthread_mutex_lock(&x->lock);
     __atomic_fetch_add(&x->map.epoch, 1, __ATOMIC_SEQ_CST);
     uint64_t oldest = x->map.epoch;
+    bool many = x->map.dead_count > REAP_FORCED;
     for (struct vcpu *v = x->vcpus; v; v = v->next) {
         uint64_t pin = __atomic_load_n(&v->pin, __ATOMIC_SEQ_CST);
-        if (pin && pin < oldest)
-            oldest = pin;
+        if (!pin || pin >= oldest)
+            continue;
+        oldest = pin;
+        /* One that runs from block to block without end would keep all the dead. */
+        if (many)
+            signals_attention(v, BLINK_ATTN_PARK);
     }
     map_reap(&x->map, oldest);
     pthread_mutex_unlock(&x->lock);
@@ -50,7 +54,7 @@ static void unpin(struct vcpu *v) {
     v->context.link_from = NULL;
     v->jit_from = NULL;
     __atomic_store_n(&v->pin, 0, __ATOMIC_SEQ_CST);
-    if (v->exec->map.dead_count > REAP_AT)
+    if (__atomic_load_n(&v->exec->map.dead_count, __ATOMIC_RELAXED) > REAP_AT)
         reap(v->exec);
 }
 
@@ -81,7 +85,7 @@ void vcpu_single(struct vcpu *v) {
 static void step(struct vcpu *v) {
     struct blink_cpu *cpu = v->cpu;
     bool trap = cpu->flags & BLINK_TF;
-    if (!trap && !v->step) {
+    if (!trap && !__atomic_load_n(&v->step, __ATOMIC_SEQ_CST)) {
         attention_clear(cpu, BLINK_ATTN_STEP);
         return;
     }
@@ -95,7 +99,7 @@ static void step(struct vcpu *v) {
 static void step_done(struct vcpu *v) {
     struct blink_cpu *cpu = v->cpu;
     v->stepping = false;
-    if (v->step)
+    if (__atomic_load_n(&v->step, __ATOMIC_SEQ_CST))
         park_stepped(v);
     bool plain = cpu->exit_reason == BLINK_EXIT_BLOCK || cpu->exit_reason == BLINK_EXIT_ATTENTION ||
                  cpu->exit_reason == BLINK_EXIT_NONE;
@@ -240,8 +244,7 @@ static bool on_halt(struct vcpu *v) {
         }
         if (wait == 0)
             continue;
-        struct timespec t = {wait / 1000000000, wait % 1000000000};
-        signals_syscall(v->cpu, SYS_ppoll, 0, 0, wait < 0 ? 0 : (uintptr_t)&t, 0, 0, 0);
+        signals_sleep(v, wait);
     }
     return true;
 }
@@ -291,12 +294,10 @@ static bool one_round(struct vcpu *v) {
 static void end(struct vcpu *v) {
     struct exec *x = v->exec;
     unpin(v);
-    if (v->step)
-        park_stepped(v);
     if (x->abi)
         x->abi->thread_end(x->abi_self, v->cpu);
     signals_detach(v);
-    park_thread(NULL);
+    park_end(v);
     vcpu_destroy(v);
 }
 

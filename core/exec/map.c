@@ -218,7 +218,7 @@ static void drop(struct block_map *map, struct block_info *info, map_dropped *dr
     /* A reader may stand on it: its own next stays as it is, the list of the dead is another. */
     info->page_next[0] = map->dead;
     map->dead = info;
-    map->dead_count++;
+    __atomic_store_n(&map->dead_count, map->dead_count + 1, __ATOMIC_RELAXED);
     map->count--;
 }
 
@@ -255,7 +255,7 @@ void map_reap(struct block_map *map, uint64_t oldest) {
         }
         *at = info->page_next[0];
         free(info);
-        map->dead_count--;
+        __atomic_store_n(&map->dead_count, map->dead_count - 1, __ATOMIC_RELAXED);
     }
 }
 

@@ -45,7 +45,7 @@ struct block_map {
     uint64_t generation; /* grows with every drop */
     uint64_t epoch;      /* grows with every reaping; atomic */
     struct block_info *dead;
-    uint32_t dead_count;
+    uint32_t dead_count; /* atomic reads */
     struct map_table *old_tables;
     struct block *none; /* the dead block of empty jump-cache slots */
 };

@@ -40,6 +40,9 @@ static void fork_now(void *arg) {
     w->self->thread = pthread_self();
     vcpu_forget_others(w->self);
     signals_forked(w->self);
+    /* The thread that would give the process its exit status is not here. */
+    if (w->self->adopted)
+        *w->self->adopted = true;
 }
 
 int64_t process_fork(struct blink_cpu *cpu) {
@@ -69,15 +72,26 @@ static void *thread_main(void *p) {
         rc = x->abi->thread_begin(x->abi_self, v->cpu, start.arg);
     if (rc)
         attention_set(v->cpu, BLINK_ATTN_STOP);
+    bool adopted = false;
+    v->adopted = &adopted;
     vcpu_run(v);
+    /* Otherwise the machine may be gone by now. */
+    if (adopted) {
+        exec_wait_for_all(x);
+        x->options.hooks.last_words(x->options.hooks.machine);
+        _exit(x->status);
+    }
     return NULL;
 }
 
 /* Registers only: what core attached to the new vCPU stays. */
 static void copy_state(struct blink_cpu *to, const struct blink_cpu *from) {
     struct blink_cpu own = *to;
-    memcpy(to, from, offsetof(struct blink_cpu, tlb));
-    to->attention = 0;
+    size_t head = offsetof(struct blink_cpu, attention);
+    size_t rest = offsetof(struct blink_cpu, exit_reason);
+    /* Attention may have been called to the new one already. */
+    memcpy(to, from, head);
+    memcpy((char *)to + rest, (const char *)from + rest, offsetof(struct blink_cpu, tlb) - rest);
     to->icount = 0;
     to->exit_reason = BLINK_EXIT_NONE;
     to->insn = NULL;
@@ -95,7 +109,8 @@ static int start_thread(struct thread_start *start) {
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, THREAD_STACK);
     uint64_t old = signals_block();
-    int rc = -pthread_create(&start->v->thread, &attr, thread_main, start);
+    pthread_t thread; /* the new thread notes its own */
+    int rc = -pthread_create(&thread, &attr, thread_main, start);
     signals_keep_reserved();
     signals_restore(old);
     pthread_attr_destroy(&attr);
@@ -138,8 +153,8 @@ void process_exit(struct blink_machine *machine, int32_t status) {
     __atomic_store_n(&x->ending, 1, __ATOMIC_RELEASE);
     for (struct vcpu *v = x->vcpus; v; v = v->next) {
         attention_set(v->cpu, BLINK_ATTN_STOP);
-        if (!pthread_equal(v->thread, pthread_self()))
-            signals_kick(v);
+        signals_kick(v);
     }
     pthread_mutex_unlock(&x->lock);
+    park_ending(x);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "exec/internal.h"
@@ -179,13 +180,27 @@ static void leave_jit(struct vcpu *v, ucontext_t *context) {
 
 static void record(struct vcpu *v, int signo, const siginfo_t *info, ucontext_t *context);
 
+/* A fault of a guarded copy in guest memory that another thread's work made, and that is over now:
+ * code was found on the page it writes, a protection changed. */
+static bool passes(struct vcpu *v, int signo, const siginfo_t *info, const ucontext_t *context) {
+    struct mem_fault fault;
+    if (!v || info->si_code == SI_KERNEL || (signo != SIGSEGV && signo != SIGBUS))
+        return false;
+    enum mem_host_fault kind =
+        mem_host_fault(v->exec->mem, (uintptr_t)info->si_addr, context_write_fault(context),
+                       signo == SIGBUS, false, &fault);
+    return kind == MEM_FAULT_RETRY || kind == MEM_FAULT_SMC;
+}
+
 static void on_sync(int signo, siginfo_t *info, void *context) {
     int saved = errno;
     struct vcpu *v = current;
     bool sent = info->si_code <= 0; /* by a process, not by an instruction */
     if (sent && v)
         record(v, signo, info, context);
-    else if (!sent && copy_unwind && (signo == SIGSEGV || signo == SIGBUS)) {
+    else if (!sent && copy_unwind && passes(v, signo, info, context)) {
+        /* The copy goes on. */
+    } else if (!sent && copy_unwind && (signo == SIGSEGV || signo == SIGBUS)) {
         sigjmp_buf *to = copy_unwind;
         copy_unwind = NULL;
         set_host_mask(context_mask(context));
@@ -227,13 +242,17 @@ static void on_async(int signo, siginfo_t *info, void *context) {
 }
 
 void signals_kick(struct vcpu *v) {
+    /* One that has not begun sees its attention before it does anything else. */
+    if (v == current || !__atomic_load_n(&v->started, __ATOMIC_ACQUIRE))
+        return;
     __atomic_store_n(&v->kicked, 1, __ATOMIC_SEQ_CST);
     pthread_kill(v->thread, KICK);
 }
 
 void signals_attention(struct vcpu *v, uint32_t bits) {
     attention_set(v->cpu, bits);
-    if (v != current && __atomic_load_n(&v->in_jit, __ATOMIC_SEQ_CST))
+    if (v != current && (__atomic_load_n(&v->in_jit, __ATOMIC_SEQ_CST) ||
+                         __atomic_load_n(&v->halted, __ATOMIC_SEQ_CST)))
         signals_kick(v);
 }
 
@@ -328,6 +347,7 @@ int signals_attach(struct vcpu *v) {
     if (!v->own_thread)
         v->guest_mask = host_mask();
     current = v;
+    __atomic_store_n(&v->started, true, __ATOMIC_RELEASE);
     apply_mask(v);
     return 0;
 }
@@ -348,6 +368,14 @@ int64_t signals_syscall(struct blink_cpu *cpu, int64_t number, uint64_t a0, uint
                         uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) {
     const uint64_t args[6] = {a0, a1, a2, a3, a4, a5};
     return safe_syscall(&cpu->attention, number, args, BLINK_ATTN_SIGNAL | BLINK_ATTN_STOP);
+}
+
+void signals_sleep(struct vcpu *v, int64_t ns) {
+    struct timespec t = {ns / 1000000000, ns % 1000000000};
+    const uint64_t args[6] = {0, 0, ns < 0 ? 0 : (uintptr_t)&t, 0, 0, 0};
+    __atomic_store_n(&v->halted, 1, __ATOMIC_SEQ_CST);
+    safe_syscall(&v->cpu->attention, SYS_ppoll, args, UINT32_MAX);
+    __atomic_store_n(&v->halted, 0, __ATOMIC_SEQ_CST);
 }
 
 int signals_watch(struct blink_machine *machine, int32_t signo, uint32_t disposition) {

@@ -77,6 +77,9 @@ int vcpu_create(struct exec *x, struct vcpu **out) {
     v->next = x->vcpus;
     x->vcpus = v;
     __atomic_fetch_add(&x->live, 1, __ATOMIC_SEQ_CST);
+    /* The machine may have begun to end without this one. */
+    if (x->ending)
+        attention_set(v->cpu, BLINK_ATTN_STOP);
     pthread_mutex_unlock(&x->lock);
     *out = v;
     return 0;
@@ -151,8 +154,7 @@ int exec_create(const struct exec_options *options, struct exec **out) {
         return rc;
     }
     pthread_mutex_init(&x->lock, NULL);
-    pthread_mutex_init(&x->park_lock, NULL);
-    pthread_cond_init(&x->park_changed, NULL);
+    park_init(x);
     pthread_cond_init(&x->ended, NULL);
     *out = x;
     return 0;
@@ -216,8 +218,7 @@ int exec_first_cpu(struct exec *x, struct blink_cpu **out) {
     return 0;
 }
 
-/* Wait until no vCPU is left. */
-static void wait_for_all(struct exec *x) {
+void exec_wait_for_all(struct exec *x) {
     pthread_mutex_lock(&x->lock);
     while (x->live > 0)
         pthread_cond_wait(&x->ended, &x->lock);
@@ -233,6 +234,6 @@ int exec_run(struct exec *x) {
         return 1;
     }
     vcpu_run(x->first);
-    wait_for_all(x);
+    exec_wait_for_all(x);
     return x->status;
 }
