@@ -44,7 +44,8 @@ void cpu_reset(struct blink_cpu *cpu);
 /* 64-bit user mode as a Linux process finds it: long mode, CPL 3, flat segments, SSE on. */
 void cpu_reset_user64(struct blink_cpu *cpu);
 
-/* Recompute cpu->mode after CR0, CR4, XCR0, EFER, CS, SS or RFLAGS.VM changed; MODE_PAGED is kept. */
+/* Recompute cpu->mode after CR0, CR4, XCR0, EFER, CS, SS or RFLAGS.VM changed; MODE_PAGED is kept.
+ */
 void cpu_update_mode(struct blink_cpu *cpu);
 
 /* CPUID: EAX EBX ECX EDX of a leaf. Tells what the interpreter implements. */

@@ -7,7 +7,7 @@
 
 #include "mem/internal.h"
 
-/* P tells the guest ABI "mapped, but not for this" from "not mapped", PROT_NONE included. */
+/* P tells "mapped, but not for this" from "nothing to be touched here". */
 void mem_user_fault(struct blink_mem *mem, uint64_t address, uint32_t access,
                     struct mem_fault *fault) {
     const struct region *r = region_at(&mem->regions, address);

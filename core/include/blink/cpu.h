@@ -40,8 +40,8 @@ enum {
 };
 
 /*
- * The decoding mode of a CPU: blink_cpu.mode, part of every block's key. Derived from CR0, CR4, XCR0,
- * EFER, RFLAGS.VM and CS; core recomputes it whenever one of them changes.
+ * The decoding mode of a CPU: blink_cpu.mode, part of every block's key. Derived from CR0, CR4,
+ * XCR0, EFER, RFLAGS.VM and CS; core recomputes it whenever one of them changes.
  */
 #define BLINK_MODE_BITS16 0x00u /* default operand and address size 16 */
 #define BLINK_MODE_BITS32 0x01u /* default operand and address size 32 */
