@@ -15,10 +15,15 @@ static bool bad_signal(uint64_t signo) {
 
 /* ---- actions ---- */
 
-static uint32_t disposition(uint64_t handler) {
-    return handler == G_SIG_DFL   ? BLINK_SIGNAL_DEFAULT
-           : handler == G_SIG_IGN ? BLINK_SIGNAL_IGNORE
-                                  : BLINK_SIGNAL_CATCH;
+static uint32_t disposition(int signo, const struct g_sigaction *a) {
+    uint32_t d = a->handler == G_SIG_DFL   ? BLINK_SIGNAL_DEFAULT
+                 : a->handler == G_SIG_IGN ? BLINK_SIGNAL_IGNORE
+                                           : BLINK_SIGNAL_CATCH;
+    if (signo == SIGCHLD && (a->flags & G_SA_NOCLDSTOP))
+        d |= BLINK_SIGNAL_NO_STOPS;
+    if (signo == SIGCHLD && (a->flags & G_SA_NOCLDWAIT))
+        d |= BLINK_SIGNAL_NO_WAIT;
+    return d;
 }
 
 static int set_action(struct blink_plugin *abi, int signo, const struct g_sigaction *new,
@@ -27,7 +32,7 @@ static int set_action(struct blink_plugin *abi, int signo, const struct g_sigact
     pthread_mutex_lock(&abi->lock);
     *old = abi->action[signo];
     if (new) {
-        rc = abi->exec.signal_watch(abi->host->machine, signo, disposition(new->handler));
+        rc = abi->exec.signal_watch(abi->host->machine, signo, disposition(signo, new));
         if (rc == 0) {
             abi->action[signo] = *new;
             abi->action[signo].mask &= ~LX_UNBLOCKABLE;

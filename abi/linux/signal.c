@@ -170,10 +170,6 @@ static void deliver_one(struct delivery *d, int signo, const void *info) {
         d->outcome = act_by_default(t, signo);
         return;
     }
-    const siginfo_t *si = info;
-    if (signo == SIGCHLD && (action.flags & G_SA_NOCLDSTOP) &&
-        (si->si_code == CLD_STOPPED || si->si_code == CLD_CONTINUED))
-        return;
     if (d->interrupted)
         settle_call(t, d->interrupted, &action);
     d->interrupted = NULL;

@@ -266,8 +266,8 @@ static int widen_mask(int signo) {
     return syscall(SYS_rt_sigaction, signo, &a, NULL, sizeof a.mask) ? -errno : 0;
 }
 
-static int set_handler(int signo, void (*handler)(int, siginfo_t *, void *), bool sync) {
-    struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+static int set_handler(int signo, void (*handler)(int, siginfo_t *, void *), bool sync, int flags) {
+    struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | flags};
     sigfillset(&sa.sa_mask);
     if (sync) {
         /* One may arise within the handling of another: a guarded copy within a fault. */
@@ -315,9 +315,9 @@ void signals_restore(uint64_t mask) {
 }
 
 int signals_install(void) {
-    int rc = set_handler(KICK, on_async, false);
+    int rc = set_handler(KICK, on_async, false, 0);
     for (size_t k = 0; k < SYNC_COUNT && rc == 0; k++)
-        rc = set_handler(sync_signals[k], on_sync, true);
+        rc = set_handler(sync_signals[k], on_sync, true, 0);
     return rc;
 }
 
@@ -380,6 +380,9 @@ void signals_sleep(struct vcpu *v, int64_t ns) {
 
 int signals_watch(struct blink_machine *machine, int32_t signo, uint32_t disposition) {
     (void)machine;
+    int flags = (disposition & BLINK_SIGNAL_NO_STOPS ? SA_NOCLDSTOP : 0) |
+                (disposition & BLINK_SIGNAL_NO_WAIT ? SA_NOCLDWAIT : 0);
+    disposition &= 0xff;
     if (signo < 1 || signo > SIGNAL_COUNT || signo == SIGKILL || signo == SIGSTOP)
         return -EINVAL;
     if (is_reserved(signo))
@@ -387,8 +390,9 @@ int signals_watch(struct blink_machine *machine, int32_t signo, uint32_t disposi
     if (is_sync(signo) || signo == KICK)
         return 0;
     if (disposition == BLINK_SIGNAL_CATCH)
-        return set_handler(signo, on_async, false);
-    struct sigaction sa = {.sa_handler = disposition == BLINK_SIGNAL_IGNORE ? SIG_IGN : SIG_DFL};
+        return set_handler(signo, on_async, false, flags);
+    struct sigaction sa = {.sa_handler = disposition == BLINK_SIGNAL_IGNORE ? SIG_IGN : SIG_DFL,
+                           .sa_flags = flags};
     return sigaction(signo, &sa, NULL) ? -errno : 0;
 }
 

@@ -90,6 +90,17 @@ static void test_action(void **state) {
     assert_int_equal(e->disposition[SIGUSR1], BLINK_SIGNAL_DEFAULT);
 }
 
+static void test_children(void **state) {
+    struct guest *g = *state;
+    struct fakehost_exec *e = fakehost_exec(g->fh);
+    set_handler(g, SIGCHLD, G_SA_NOCLDSTOP, 0);
+    assert_int_equal(e->disposition[SIGCHLD], BLINK_SIGNAL_CATCH | BLINK_SIGNAL_NO_STOPS);
+    set_handler(g, SIGCHLD, G_SA_NOCLDWAIT, 0);
+    assert_int_equal(e->disposition[SIGCHLD], BLINK_SIGNAL_CATCH | BLINK_SIGNAL_NO_WAIT);
+    set_handler(g, SIGUSR1, G_SA_NOCLDWAIT, 0);
+    assert_int_equal(e->disposition[SIGUSR1], BLINK_SIGNAL_CATCH);
+}
+
 static void test_action_refused(void **state) {
     struct guest *g = *state;
     assert_int_equal(CALL(g, SYS_rt_sigaction, 0, GOOD, 0, 8), -EINVAL);
@@ -692,6 +703,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(test_action),
         T(test_action_refused),
+        T(test_children),
         T(test_mask),
         T(test_frame),
         T(test_fpstate),

@@ -20,6 +20,9 @@ enum {
     BLINK_SIGNAL_IGNORE,
     BLINK_SIGNAL_CATCH, /* recorded for the vCPU that got it; the ABI's signal() is called */
 };
+/* With the above, for SIGCHLD: SA_NOCLDSTOP and SA_NOCLDWAIT of the host. */
+#define BLINK_SIGNAL_NO_STOPS 0x100u /* children that stop or go on are not told of */
+#define BLINK_SIGNAL_NO_WAIT  0x200u /* children that end leave nothing to be waited for */
 
 /* A caught signal. */
 struct blink_signal {
@@ -56,8 +59,9 @@ struct blink_exec_iface {
      */
     int64_t (*syscall)(struct blink_cpu *cpu, int64_t number, uint64_t a0, uint64_t a1, uint64_t a2,
                        uint64_t a3, uint64_t a4, uint64_t a5);
-    /* Set the disposition of host signal `signo`. Core keeps its own handler for the synchronous
-     * ones (SEGV, BUS, ILL, FPE, TRAP) and passes those sent by processes on. -EINVAL. [vcpu] */
+    /* Set the disposition of host signal `signo`, with BLINK_SIGNAL_NO_* bits. Core keeps its own
+     * handler for the synchronous ones (SEGV, BUS, ILL, FPE, TRAP) and passes those sent by
+     * processes on. -EINVAL. [vcpu] */
     int (*signal_watch)(struct blink_machine *machine, int32_t signo, uint32_t disposition);
     /* Take one caught signal of this vCPU, oldest first; -EAGAIN if none. While one is pending
      * the host thread has its other signals blocked; the mask last set by
