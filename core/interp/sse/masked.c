@@ -25,14 +25,13 @@ static void store_chosen(struct blink_cpu *cpu, const struct blink_insn *i, uint
         return;
     uint64_t first = a + (uint32_t)__builtin_ctz(mask) * unit;
     uint64_t last = a + (31 - (uint32_t)__builtin_clz(mask)) * unit + unit - 1;
-    if ((first ^ last) & ~(uint64_t)(BLINK_PAGE_SIZE - 1)) {
-        uint64_t page = last & ~(uint64_t)(BLINK_PAGE_SIZE - 1);
+    uint64_t page = last & ~(uint64_t)(BLINK_PAGE_SIZE - 1);
+    if (first < page) {
+        uint32_t k = (uint32_t)__builtin_ctz(mask);
+        while (!(mask >> k & 1) || a + k * unit + unit <= page)
+            k++;
         probe(cpu, i, first);
-        for (uint32_t k = 0; k < 32; k++)
-            if (mask >> k & 1 && a + k * unit + unit - 1 >= page) {
-                probe(cpu, i, a + k * unit + unit - 1);
-                break;
-            }
+        probe(cpu, i, a + k * unit < page ? page : a + k * unit);
     }
     for (; mask; mask &= mask - 1) {
         uint32_t k = (uint32_t)__builtin_ctz(mask) * unit;
