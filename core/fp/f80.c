@@ -25,21 +25,6 @@ struct blink_f80 fp80_div(struct fp_ctx *c, struct blink_f80 a, struct blink_f80
     return f80_pack(fp_div(c, F80_RANGE(c), f80_unpack(a), f80_unpack(b)));
 }
 
-#define DEFAULT(name, expr)                                                                        \
-  struct blink_f80 fp80_##name##_default(struct blink_f80 a, struct blink_f80 b) {                 \
-    struct fp_ctx ctx = {.round = FP_NEAREST, .precision = 64, .x87 = true, .masks = 0x3f};        \
-    struct fp_ctx *c = &ctx;                                                                       \
-    const struct fp_range range = {1 - F80_BIAS, F80_BIAS, 64, false, 0};                          \
-    struct fp_num x = f80_unpack(a), y = f80_unpack(b);                                            \
-    struct blink_f80 r = f80_pack(expr);                                                           \
-    r.reserved[0] = c->flags;                                                                      \
-    return r;                                                                                      \
-  }
-DEFAULT(add, fp_add(c, range, x, y))
-DEFAULT(sub, fp_add(c, range, x, negated(y)))
-DEFAULT(mul, fp_mul(c, range, x, y))
-DEFAULT(div, fp_div(c, range, x, y))
-
 struct blink_f80 fp80_sqrt(struct fp_ctx *c, struct blink_f80 a) {
     const struct fp_range r = F80_RANGE(c);
     return f80_pack(fp_sqrt(c, &r, f80_unpack(a)));

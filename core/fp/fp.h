@@ -128,12 +128,18 @@ struct blink_f80 fp80_add(struct fp_ctx *c, struct blink_f80 a, struct blink_f80
 struct blink_f80 fp80_sub(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
 struct blink_f80 fp80_mul(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
 struct blink_f80 fp80_div(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
-/* The same in the default environment (64 bits, nearest, all masked); the flags are in reserved[0]
- * of the result. */
-struct blink_f80 fp80_add_default(struct blink_f80 a, struct blink_f80 b);
-struct blink_f80 fp80_sub_default(struct blink_f80 a, struct blink_f80 b);
-struct blink_f80 fp80_mul_default(struct blink_f80 a, struct blink_f80 b);
-struct blink_f80 fp80_div_default(struct blink_f80 a, struct blink_f80 b);
+/*
+ * The same in the default environment (64 bits, nearest, all masked), for hot paths: significand
+ * and sign with exponent apart, as structures with small members are slow to pass.
+ */
+struct fp80_result {
+    uint64_t frac;
+    uint32_t se;
+    uint32_t flags;
+};
+typedef struct fp80_result fp80_default(uint64_t a_frac, uint32_t a_se, uint64_t b_frac,
+                                        uint32_t b_se);
+fp80_default fp80_add_default, fp80_sub_default, fp80_mul_default, fp80_div_default;
 struct blink_f80 fp80_sqrt(struct fp_ctx *c, struct blink_f80 a);
 struct blink_f80 fp80_round(struct fp_ctx *c, struct blink_f80 a);
 /* a * 2^trunc(b): FSCALE. */

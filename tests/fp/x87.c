@@ -69,11 +69,26 @@ static void check(const char *what, uint32_t mode, struct blink_f80 a, struct bl
   #define SW_FLAGS                       0x23f /* exceptions and C1 */
   #define SW_ALL                         0x473f
 
-CASE(fadd, "fadd %%st(1), %%st", SW_FLAGS, ours.r[0] = fp80_add(c, a, b))
-CASE(fsub, "fsub %%st(1), %%st", SW_FLAGS, ours.r[0] = fp80_sub(c, a, b))
-CASE(fsubr, "fsubr %%st(1), %%st", SW_FLAGS, ours.r[0] = fp80_sub(c, b, a))
-CASE(fmul, "fmul %%st(1), %%st", SW_FLAGS, ours.r[0] = fp80_mul(c, a, b))
-CASE(fdiv, "fdiv %%st(1), %%st", SW_FLAGS, ours.r[0] = fp80_div(c, a, b))
+/* In the default environment there are two implementations, which must agree. */
+typedef struct blink_f80 full_fn(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
+static struct blink_f80 both(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b,
+                             full_fn *full, fp80_default *fast) {
+    struct blink_f80 r = full(c, a, b);
+    if (c->round != FP_NEAREST || c->precision != 64)
+        return r;
+    struct fp80_result q = fast(a.frac, a.se, b.frac, b.se);
+    if (q.frac != r.frac || q.se != r.se || q.flags != c->flags) {
+        failures++;
+        print_error("the default environment's result differs\n");
+    }
+    return r;
+}
+
+CASE(fadd, "fadd %%st(1), %%st", SW_FLAGS, ours.r[0] = both(c, a, b, fp80_add, fp80_add_default))
+CASE(fsub, "fsub %%st(1), %%st", SW_FLAGS, ours.r[0] = both(c, a, b, fp80_sub, fp80_sub_default))
+CASE(fsubr, "fsubr %%st(1), %%st", SW_FLAGS, ours.r[0] = both(c, b, a, fp80_sub, fp80_sub_default))
+CASE(fmul, "fmul %%st(1), %%st", SW_FLAGS, ours.r[0] = both(c, a, b, fp80_mul, fp80_mul_default))
+CASE(fdiv, "fdiv %%st(1), %%st", SW_FLAGS, ours.r[0] = both(c, a, b, fp80_div, fp80_div_default))
 CASE(fsqrt, "fsqrt", SW_FLAGS, ours.r[0] = fp80_sqrt(c, a))
 CASE(frndint, "frndint", SW_FLAGS, ours.r[0] = fp80_round(c, a))
 CASE(fscale, "fscale", SW_FLAGS, ours.r[0] = fp80_scale(c, a, b))

@@ -4,36 +4,40 @@
  */
 #include "interp/x87/operand.h"
 
-/* An operation in the default environment, and in any. */
-typedef struct blink_f80 fast_fn(struct blink_f80 a, struct blink_f80 b);
+/* An operation in any environment. */
 typedef struct blink_f80 full_fn(struct fp_ctx *c, struct blink_f80 a, struct blink_f80 b);
 
-/* ST(dst) = a op b, both given. */
-static inline bool deliver(struct blink_cpu *cpu, uint32_t dst, struct blink_f80 a,
-                           struct blink_f80 b, fast_fn *fast, full_fn *full) {
-    if (likely(x87_default(cpu))) {
-        struct blink_f80 r = fast(a, b);
-        cpu->fsw = (uint16_t)((cpu->fsw & ~FSW_C1) | r.reserved[0]);
-        x87_put(cpu, dst, r);
-        return true;
-    }
+/* ST(dst) = a op b outside of the default environment, or with a denormal memory operand. False if
+ * an unmasked exception keeps the result back. */
+static bool deliver(struct blink_cpu *cpu, uint32_t dst, struct blink_f80 a, struct blink_f80 b,
+                    full_fn *full, const struct blink_f80 *st) {
     struct fp_ctx c = fp_ctx_x87(cpu->fcw);
     struct blink_f80 r = full(&c, a, b);
+    if (st)
+        c.flags |= (uint16_t)x87_denormal_operand(c.flags, *st);
     if (!x87_flags(cpu, c.flags, false))
         return false;
     x87_put(cpu, dst, r);
     return true;
 }
 
+static inline void take(struct blink_cpu *cpu, uint32_t dst, struct fp80_result r) {
+    cpu->fsw = (uint16_t)((cpu->fsw & ~FSW_C1) | r.flags);
+    x87_set(cpu, dst, r.frac, r.se);
+}
+
 static inline void with_registers(struct blink_cpu *cpu, uint32_t dst, uint32_t src, bool reverse,
-                                  bool pops, fast_fn *fast, full_fn *full) {
+                                  bool pops, fp80_default *fast, full_fn *full) {
     if (unlikely(x87_empty(cpu, dst) || x87_empty(cpu, src))) {
         if (!x87_underflow(cpu))
             return;
         x87_put(cpu, dst, X87_INDEFINITE);
     } else {
-        struct blink_f80 a = *x87_st(cpu, dst), b = *x87_st(cpu, src);
-        if (!deliver(cpu, dst, reverse ? b : a, reverse ? a : b, fast, full))
+        const struct blink_f80 *a = x87_st(cpu, reverse ? src : dst);
+        const struct blink_f80 *b = x87_st(cpu, reverse ? dst : src);
+        if (likely(x87_default(cpu)))
+            take(cpu, dst, fast(a->frac, a->se, b->frac, b->se));
+        else if (!deliver(cpu, dst, *a, *b, full, NULL))
             return;
     }
     if (pops)
@@ -41,23 +45,20 @@ static inline void with_registers(struct blink_cpu *cpu, uint32_t dst, uint32_t 
 }
 
 static inline void with_operand(struct blink_cpu *cpu, struct x87_operand o, bool reverse,
-                                fast_fn *fast, full_fn *full) {
+                                fp80_default *fast, full_fn *full) {
     if (unlikely(x87_empty(cpu, 0))) {
         if (x87_underflow(cpu))
             x87_put(cpu, 0, X87_INDEFINITE);
         return;
     }
-    struct blink_f80 a = *x87_st(cpu, 0);
-    struct blink_f80 x = reverse ? o.value : a, y = reverse ? a : o.value;
-    if (likely(!o.denormal)) {
-        deliver(cpu, 0, x, y, fast, full);
+    const struct blink_f80 *a = x87_st(cpu, 0);
+    if (likely(x87_default(cpu)) && likely(!o.denormal)) {
+        take(cpu, 0,
+             reverse ? fast(o.frac, o.se, a->frac, a->se) : fast(a->frac, a->se, o.frac, o.se));
         return;
     }
-    struct fp_ctx c = fp_ctx_x87(cpu->fcw);
-    struct blink_f80 r = full(&c, x, y);
-    c.flags |= (uint16_t)x87_denormal_operand(c.flags, a);
-    if (x87_flags(cpu, c.flags, false))
-        x87_put(cpu, 0, r);
+    struct blink_f80 st = *a, m = {.frac = o.frac, .se = (uint16_t)o.se};
+    deliver(cpu, 0, reverse ? m : st, reverse ? st : m, full, o.denormal ? &st : NULL);
 }
 
 #define FROM_MEMORY(name, type, widen, reverse, op)                                                \

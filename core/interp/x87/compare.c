@@ -3,40 +3,53 @@
  */
 #include "interp/x87/operand.h"
 
+/* With a relation: an unmasked exception holds the instruction back. The relation stands all the
+ * same, but nothing is popped. */
+#define HELD_BACK 4u
+
 static inline void set_codes(struct blink_cpu *cpu, uint32_t relation) {
     static const uint16_t codes[] = {[FP_LESS] = FSW_C0,
                                      [FP_EQUAL] = FSW_C3,
                                      [FP_GREATER] = 0,
                                      [FP_UNORDERED] = FSW_C0 | FSW_C2 | FSW_C3};
-    cpu->fsw = (uint16_t)((cpu->fsw & ~(FSW_C0 | FSW_C2 | FSW_C3)) | codes[relation]);
+    cpu->fsw = (uint16_t)((cpu->fsw & ~(FSW_C0 | FSW_C2 | FSW_C3)) | codes[relation & 3]);
 }
 
-/* The relation stands even where an exception is unmasked; then false, nothing is popped. */
-static inline bool compare(struct blink_cpu *cpu, struct x87_operand o, bool quiet,
-                           uint32_t *relation) {
+static uint32_t compare_any(struct blink_cpu *cpu, uint64_t frac, uint32_t se, bool denormal,
+                            bool quiet) {
     struct fp_ctx c = fp_ctx_x87(cpu->fcw);
-    struct blink_f80 a = *x87_st(cpu, 0);
-    *relation = fp80_compare(&c, a, o.value, quiet);
-    if (unlikely(o.denormal))
+    struct blink_f80 a = x87_get(cpu, 0), b = {.frac = frac, .se = (uint16_t)se};
+    uint32_t relation = fp80_compare(&c, a, b, quiet);
+    if (denormal)
         c.flags |= (uint16_t)x87_denormal_operand(c.flags, a);
-    return x87_flags(cpu, c.flags, false);
+    return relation | (x87_flags(cpu, c.flags, false) ? 0 : HELD_BACK);
 }
 
-static inline bool compare_registers(struct blink_cpu *cpu, uint32_t n, bool quiet,
-                                     uint32_t *relation) {
-    if (unlikely(x87_empty(cpu, 0) || x87_empty(cpu, n))) {
-        *relation = FP_UNORDERED;
-        return x87_underflow(cpu);
-    }
-    return compare(cpu, (struct x87_operand){.value = *x87_st(cpu, n)}, quiet, relation);
+static inline uint32_t compare(struct blink_cpu *cpu, struct x87_operand o, bool quiet) {
+    const struct blink_f80 *a = x87_st(cpu, 0);
+    if (unlikely(!x87_normal(a->frac, a->se)) || unlikely(!x87_normal(o.frac, o.se)) ||
+        unlikely(o.denormal))
+        return compare_any(cpu, o.frac, o.se, o.denormal, quiet);
+    x87_clear_c1(cpu);
+    return x87_relation(a->frac, a->se, o.frac, o.se);
+}
+
+/* Of a missing operand. */
+static inline uint32_t compare_nothing(struct blink_cpu *cpu) {
+    return FP_UNORDERED | (x87_underflow(cpu) ? 0 : HELD_BACK);
+}
+
+static inline uint32_t compare_registers(struct blink_cpu *cpu, uint32_t n, bool quiet) {
+    if (unlikely(x87_empty(cpu, 0) || x87_empty(cpu, n)))
+        return compare_nothing(cpu);
+    const struct blink_f80 *b = x87_st(cpu, n);
+    return compare(cpu, (struct x87_operand){b->frac, b->se, false}, quiet);
 }
 
 static inline void compare_memory(struct blink_cpu *cpu, struct x87_operand o, bool pops) {
-    uint32_t relation = FP_UNORDERED;
-    bool done =
-        unlikely(x87_empty(cpu, 0)) ? x87_underflow(cpu) : compare(cpu, o, false, &relation);
+    uint32_t relation = unlikely(x87_empty(cpu, 0)) ? compare_nothing(cpu) : compare(cpu, o, false);
     set_codes(cpu, relation);
-    if (pops && done)
+    if (pops && !(relation & HELD_BACK))
         x87_pop(cpu);
 }
 
@@ -63,14 +76,13 @@ WITH_MEMORY(ficomp_m32, int32_t, x87_widen_int, true)
 
 #define WITH_REGISTER(name, quiet, pops)                                                           \
   HANDLER(name) {                                                                                  \
-    uint32_t relation;                                                                             \
     X87_WAIT();                                                                                    \
     x87_note(cpu, i);                                                                              \
-    bool done = compare_registers(cpu, x87_other(i), quiet, &relation);                            \
+    uint32_t relation = compare_registers(cpu, x87_other(i), quiet);                               \
     set_codes(cpu, relation);                                                                      \
-    if (done && (pops) > 0)                                                                        \
+    if ((pops) > 0 && !(relation & HELD_BACK))                                                     \
       x87_pop(cpu);                                                                                \
-    if (done && (pops) > 1)                                                                        \
+    if ((pops) > 1 && !(relation & HELD_BACK))                                                     \
       x87_pop(cpu);                                                                                \
     NEXT();                                                                                        \
   }
@@ -84,16 +96,16 @@ WITH_REGISTER(fucompp, true, 2)
 /* C1 stays as it is, but for stack faults. */
 #define TO_RFLAGS(name, quiet, pops)                                                               \
   HANDLER(name) {                                                                                  \
-    uint32_t relation, n = x87_other(i), c1 = cpu->fsw & FSW_C1;                                   \
     X87_WAIT();                                                                                    \
     x87_note(cpu, i);                                                                              \
+    uint32_t n = x87_other(i), c1 = cpu->fsw & FSW_C1;                                             \
     if (unlikely(x87_empty(cpu, 0) || x87_empty(cpu, n)))                                          \
       c1 = 0;                                                                                      \
-    bool done = compare_registers(cpu, n, quiet, &relation);                                       \
-    bool unordered = relation == FP_UNORDERED;                                                     \
+    uint32_t relation = compare_registers(cpu, n, quiet), r = relation & 3;                        \
     cpu->fsw |= (uint16_t)c1;                                                                      \
-    set_zpc(cpu, relation == FP_EQUAL || unordered, unordered, relation == FP_LESS || unordered);  \
-    if ((pops) && done)                                                                            \
+    set_zpc(cpu, r == FP_EQUAL || r == FP_UNORDERED, r == FP_UNORDERED,                            \
+            r == FP_LESS || r == FP_UNORDERED);                                                    \
+    if ((pops) && !(relation & HELD_BACK))                                                         \
       x87_pop(cpu);                                                                                \
     NEXT();                                                                                        \
   }
@@ -105,7 +117,7 @@ TO_RFLAGS(fucomip, true, true)
 HANDLER(ftst) {
     X87_WAIT();
     x87_note(cpu, i);
-    compare_memory(cpu, (struct x87_operand){.value = {.frac = 0}}, false);
+    compare_memory(cpu, (struct x87_operand){0, 0, false}, false);
     NEXT();
 }
 

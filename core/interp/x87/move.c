@@ -3,8 +3,6 @@
  */
 #include "interp/x87/operand.h"
 
-#define F80_MSB (UINT64_C(1) << 63)
-
 /* ---- loads ---- */
 
 /* Push what a conversion gave, unless its flags keep it back. A full stack goes first. */
@@ -13,27 +11,38 @@ static void push_converted(struct blink_cpu *cpu, struct blink_f80 v, uint32_t f
     /* DE, even unmasked, lets the value in. */
     if (!full && flags && !x87_flags(cpu, flags, false) && !(flags & FP_DE))
         return;
-    x87_push(cpu, v);
+    x87_push_value(cpu, v);
 }
 
-/* Normal numbers widen by moving bits; everything else may raise something. */
-static inline void push32(struct blink_cpu *cpu, uint32_t v) {
-    if (likely((v >> 23 & 0xff) - 1 < 0xfe)) {
-        x87_push(cpu, x87_widen32(v).value);
-        return;
-    }
+static void push32_any(struct blink_cpu *cpu, uint32_t v) {
     struct fp_ctx c = fp_ctx_x87(cpu->fcw);
     struct blink_f80 r = fp80_from_f32(&c, v);
     push_converted(cpu, r, c.flags);
 }
-static inline void push64(struct blink_cpu *cpu, uint64_t v) {
-    if (likely((v >> 52 & 0x7ff) - 1 < 0x7fe)) {
-        x87_push(cpu, x87_widen64(v).value);
-        return;
-    }
+static void push64_any(struct blink_cpu *cpu, uint64_t v) {
     struct fp_ctx c = fp_ctx_x87(cpu->fcw);
     struct blink_f80 r = fp80_from_f64(&c, v);
     push_converted(cpu, r, c.flags);
+}
+
+/* Anything but a normal number may raise something. */
+static inline void push32(struct blink_cpu *cpu, uint32_t v) {
+    if (likely(x87_normal32(v)))
+        x87_push(cpu, x87_frac32(v), x87_se32(v));
+    else
+        push32_any(cpu, v);
+}
+static inline void push64(struct blink_cpu *cpu, uint64_t v) {
+    if (likely(x87_normal64(v)))
+        x87_push(cpu, x87_frac64(v), x87_se64(v));
+    else
+        push64_any(cpu, v);
+}
+static inline void push_int(struct blink_cpu *cpu, int64_t v) {
+    uint64_t frac;
+    uint32_t se;
+    x87_from_int(v, &frac, &se);
+    x87_push(cpu, frac, se);
 }
 
 #define LOAD(name, type, push)                                                                     \
@@ -50,22 +59,22 @@ static inline void push64(struct blink_cpu *cpu, uint64_t v) {
   }
 LOAD(fld_m32, uint32_t, push32(cpu, v))
 LOAD(fld_m64, uint64_t, push64(cpu, v))
-LOAD(fild_m16, int16_t, x87_push(cpu, fp80_from_i64(v)))
-LOAD(fild_m32, int32_t, x87_push(cpu, fp80_from_i64(v)))
-LOAD(fild_m64, int64_t, x87_push(cpu, fp80_from_i64(v)))
+LOAD(fild_m16, int16_t, push_int(cpu, v))
+LOAD(fild_m32, int32_t, push_int(cpu, v))
+LOAD(fild_m64, int64_t, push_int(cpu, v))
 
 HANDLER(fld_m80) {
     X87_WAIT();
-    uint64_t a = ea(cpu, i);
-    struct blink_f80 v = {.frac = 0};
+    uint64_t a = ea(cpu, i), frac;
+    uint16_t se;
     {
         uint8_t b[10];
         load_bytes(cpu, i, a, b, 10);
-        memcpy(&v.frac, b, 8);
-        memcpy(&v.se, b + 8, 2);
+        memcpy(&frac, b, 8);
+        memcpy(&se, b + 8, 2);
     }
     x87_note_memory(cpu, i, a);
-    x87_push(cpu, v);
+    x87_push(cpu, frac, se);
     NEXT();
 }
 
@@ -75,7 +84,7 @@ HANDLER(fbld) {
     uint8_t b[10];
     load_bytes(cpu, i, a, b, 10);
     x87_note_memory(cpu, i, a);
-    x87_push(cpu, fp80_from_bcd(b));
+    x87_push_value(cpu, fp80_from_bcd(b));
     NEXT_BY_DRIVER();
 }
 
@@ -83,8 +92,9 @@ HANDLER(fld_st) {
     X87_WAIT();
     x87_note(cpu, i);
     uint32_t n = i->opnd[0].reg;
+    const struct blink_f80 *v = x87_st(cpu, n);
     if (likely(!x87_empty(cpu, n)))
-        x87_push(cpu, *x87_st(cpu, n));
+        x87_push(cpu, v->frac, v->se);
     else if (x87_underflow(cpu)) {
         cpu->ftop = (cpu->ftop - 1) & 7;
         x87_put(cpu, 0, X87_INDEFINITE);
@@ -99,7 +109,7 @@ HANDLER(fld_st) {
                                      UINT64_C(down)};                                              \
     X87_WAIT();                                                                                    \
     x87_note(cpu, i);                                                                              \
-    x87_push(cpu, (struct blink_f80){.frac = frac[cpu->fcw >> 10 & 3], .se = (e)});                \
+    x87_push(cpu, frac[cpu->fcw >> 10 & 3], (e));                                                  \
     NEXT();                                                                                        \
   }
 /* clang-format off */
@@ -122,38 +132,59 @@ static inline bool store_fast(struct blink_cpu *cpu, const struct blink_f80 *v, 
     if (unlikely(!x87_default(cpu) || !(v->frac >> 63) || e - 1 >= 2 * bias - 1))
         return false;
     uint64_t rest = v->frac << (64 - drop), kept = v->frac >> drop;
-    uint64_t inc = rest > F80_MSB || (rest == F80_MSB && (kept & 1));
+    uint64_t inc = rest > X87_INTEGER_BIT || (rest == X87_INTEGER_BIT && (kept & 1));
     *flags = rest ? FP_PE | (uint32_t)inc << 9 : 0;
     /* kept has the integer bit, which counts as one exponent. */
     *out = ((uint64_t)(e - 1) << (63 - drop)) + kept + inc;
     return true;
 }
 
+static uint32_t to32_any(struct blink_cpu *cpu, uint32_t *flags) {
+    struct fp_ctx c = fp_ctx_x87(cpu->fcw);
+    uint32_t r = fp80_to_f32(&c, x87_get(cpu, 0));
+    *flags = c.flags;
+    return r;
+}
+static uint64_t to64_any(struct blink_cpu *cpu, uint32_t *flags) {
+    struct fp_ctx c = fp_ctx_x87(cpu->fcw);
+    uint64_t r = fp80_to_f64(&c, x87_get(cpu, 0));
+    *flags = c.flags;
+    return r;
+}
 static inline uint32_t to32(struct blink_cpu *cpu, uint32_t *flags) {
     const struct blink_f80 *v = x87_st(cpu, 0);
     uint64_t out;
     if (likely(store_fast(cpu, v, 40, 127, flags, &out)))
         return (uint32_t)(out | (uint64_t)(v->se >> 15) << 31);
-    struct fp_ctx c = fp_ctx_x87(cpu->fcw);
-    uint32_t r = fp80_to_f32(&c, *v);
-    *flags = c.flags;
-    return r;
+    return to32_any(cpu, flags);
 }
 static inline uint64_t to64(struct blink_cpu *cpu, uint32_t *flags) {
     const struct blink_f80 *v = x87_st(cpu, 0);
     uint64_t out;
     if (likely(store_fast(cpu, v, 11, 1023, flags, &out)))
         return out | (uint64_t)(v->se >> 15) << 63;
+    return to64_any(cpu, flags);
+}
+
+static int64_t to_int_any(struct blink_cpu *cpu, uint32_t *flags, bool truncate, uint32_t bits) {
     struct fp_ctx c = fp_ctx_x87(cpu->fcw);
-    uint64_t r = fp80_to_f64(&c, *v);
+    int64_t r = fp80_to_int(&c, x87_get(cpu, 0), truncate ? FP_ZERO : c.round, bits);
     *flags = c.flags;
     return r;
 }
+/* Truncation, and nearest, of what surely fits. */
 static inline int64_t to_int(struct blink_cpu *cpu, uint32_t *flags, bool truncate, uint32_t bits) {
-    struct fp_ctx c = fp_ctx_x87(cpu->fcw);
-    int64_t r = fp80_to_int(&c, *x87_st(cpu, 0), truncate ? FP_ZERO : c.round, bits);
-    *flags = c.flags;
-    return r;
+    const struct blink_f80 *v = x87_st(cpu, 0);
+    uint32_t e = (v->se & 0x7fffu) - 16383, rc = truncate ? FP_ZERO : cpu->fcw >> 10 & 3;
+    if (unlikely(!(v->frac >> 63) || e >= bits - 2 || (rc != FP_ZERO && rc != FP_NEAREST)))
+        return to_int_any(cpu, flags, truncate, bits);
+    uint64_t m = v->frac >> (63 - e), rest = v->frac << (e + 1);
+    uint64_t up = rest > X87_INTEGER_BIT || (rest == X87_INTEGER_BIT && (m & 1));
+    if (rc == FP_ZERO)
+        up = 0;
+    m += up;
+    *flags = rest ? FP_PE | (uint32_t)up << 9 : 0;
+    return (int64_t)(v->se >> 15 ? 0 - m : m);
 }
 
 static inline bool held_back(const struct blink_cpu *cpu, uint32_t flags) {
@@ -195,13 +226,17 @@ STORE(fisttp_m64, int64_t, INT64_MIN, to_int(cpu, &flags, true, 64), true)
 
 HANDLER(fstp_m80) {
     X87_WAIT();
-    uint64_t a = ea(cpu, i);
+    uint64_t a = ea(cpu, i), frac = X87_INDEFINITE.frac;
+    uint16_t se = X87_INDEFINITE.se;
     bool empty = x87_empty(cpu, 0), keep = empty && !(cpu->fcw & FP_IE);
-    struct blink_f80 v = unlikely(empty) ? X87_INDEFINITE : *x87_st(cpu, 0);
+    if (likely(!empty)) {
+        frac = x87_st(cpu, 0)->frac;
+        se = x87_st(cpu, 0)->se;
+    }
     if (likely(!keep)) {
         uint8_t b[10];
-        memcpy(b, &v.frac, 8);
-        memcpy(b + 8, &v.se, 2);
+        memcpy(b, &frac, 8);
+        memcpy(b + 8, &se, 2);
         store_bytes(cpu, i, a, b, 10);
     }
     x87_note_memory(cpu, i, a);
@@ -221,7 +256,7 @@ HANDLER(fbstp) {
     if (x87_empty(cpu, 0))
         c.flags = FP_IE | FSW_SF;
     else
-        fp80_to_bcd(&c, *x87_st(cpu, 0), b);
+        fp80_to_bcd(&c, x87_get(cpu, 0), b);
     bool keep = held_back(cpu, c.flags);
     if (!keep)
         store_bytes(cpu, i, a, b, 10);
@@ -237,7 +272,7 @@ static inline void store_st(struct blink_cpu *cpu, const struct blink_insn *i, b
     x87_note(cpu, i);
     if (likely(!x87_empty(cpu, 0))) {
         x87_clear_c1(cpu);
-        x87_put(cpu, n, *x87_st(cpu, 0));
+        x87_set(cpu, n, x87_st(cpu, 0)->frac, x87_st(cpu, 0)->se);
     } else if (x87_underflow(cpu)) {
         x87_put(cpu, n, X87_INDEFINITE);
     } else {
@@ -272,12 +307,14 @@ HANDLER(fxch) {
         if (empty1)
             x87_put(cpu, n, X87_INDEFINITE);
     }
-    struct blink_f80 *a = x87_st(cpu, 0), *b = x87_st(cpu, n), t = *a;
+    struct blink_f80 *a = x87_st(cpu, 0), *b = x87_st(cpu, n);
+    uint64_t frac = a->frac;
+    uint16_t se = a->se;
     x87_clear_c1(cpu);
     a->frac = b->frac;
     a->se = b->se;
-    b->frac = t.frac;
-    b->se = t.se;
+    b->frac = frac;
+    b->se = se;
     NEXT();
 }
 
@@ -291,7 +328,7 @@ HANDLER(fcmov) {
         NEXT();
     }
     if (condition(cpu, i->cc))
-        x87_put(cpu, 0, *x87_st(cpu, n));
+        x87_set(cpu, 0, x87_st(cpu, n)->frac, x87_st(cpu, n)->se);
     NEXT();
 }
 

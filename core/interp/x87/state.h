@@ -70,11 +70,19 @@ static inline struct blink_f80 *x87_st(struct blink_cpu *cpu, uint32_t n) {
 static inline bool x87_empty(const struct blink_cpu *cpu, uint32_t n) {
     return !(cpu->fvalid >> ((cpu->ftop + n) & 7) & 1);
 }
-static inline void x87_put(struct blink_cpu *cpu, uint32_t n, struct blink_f80 v) {
+/* By fields: the copy of a whole register would wait for the two stores that made it. */
+static inline struct blink_f80 x87_get(struct blink_cpu *cpu, uint32_t n) {
+    const struct blink_f80 *r = x87_st(cpu, n);
+    return (struct blink_f80){.frac = r->frac, .se = r->se};
+}
+static inline void x87_set(struct blink_cpu *cpu, uint32_t n, uint64_t frac, uint32_t se) {
     struct blink_f80 *r = x87_st(cpu, n);
-    r->frac = v.frac;
-    r->se = v.se;
+    r->frac = frac;
+    r->se = (uint16_t)se;
     cpu->fvalid |= (uint8_t)(1u << ((cpu->ftop + n) & 7));
+}
+static inline void x87_put(struct blink_cpu *cpu, uint32_t n, struct blink_f80 v) {
+    x87_set(cpu, n, v.frac, v.se);
 }
 static inline void x87_pop(struct blink_cpu *cpu) {
     cpu->fvalid &= (uint8_t) ~(1u << cpu->ftop);
@@ -91,15 +99,18 @@ static inline void x87_clear_c1(struct blink_cpu *cpu) {
 }
 
 /* Push a value that raises nothing. */
-static inline void x87_push(struct blink_cpu *cpu, struct blink_f80 v) {
-    uint32_t top = (cpu->ftop - 1) & 7;
+static inline void x87_push(struct blink_cpu *cpu, uint64_t frac, uint32_t se) {
+    uint32_t top = (cpu->ftop - 1u) & 7;
     if (__builtin_expect(cpu->fvalid >> top & 1, 0)) {
         x87_overflow(cpu);
         return;
     }
     x87_clear_c1(cpu);
     cpu->ftop = (uint8_t)top;
-    x87_put(cpu, 0, v);
+    x87_set(cpu, 0, frac, se);
+}
+static inline void x87_push_value(struct blink_cpu *cpu, struct blink_f80 v) {
+    x87_push(cpu, v.frac, v.se);
 }
 
 /* ---- operations on the top of the stack ---- */

@@ -11,7 +11,7 @@ void x87_one(struct blink_cpu *cpu, x87_unary *f) {
         return;
     }
     struct fp_ctx c = fp_ctx_x87(cpu->fcw);
-    struct blink_f80 r = f(&c, *x87_st(cpu, 0));
+    struct blink_f80 r = f(&c, x87_get(cpu, 0));
     if (x87_flags(cpu, c.flags, false))
         x87_put(cpu, 0, r);
 }
@@ -23,7 +23,7 @@ void x87_two(struct blink_cpu *cpu, uint32_t dst, bool pops, x87_binary *f) {
             return;
     } else {
         struct fp_ctx c = fp_ctx_x87(cpu->fcw);
-        r = f(&c, *x87_st(cpu, 0), *x87_st(cpu, 1));
+        r = f(&c, x87_get(cpu, 0), x87_get(cpu, 1));
         if (!x87_flags(cpu, c.flags, false))
             return;
     }

@@ -63,7 +63,7 @@ static void pair(struct blink_cpu *cpu, bool tangent) {
         return;
     cpu->fsw &= (uint16_t)~FSW_C2;
     struct fp_ctx c = fp_ctx_x87(cpu->fcw);
-    struct blink_f80 v = *x87_st(cpu, 0), below, top = unit;
+    struct blink_f80 v = x87_get(cpu, 0), below, top = unit;
     if (tangent) {
         below = fp80_tan(&c, v);
         if (fp80_class(below) >= FP_CLASS_QNAN)

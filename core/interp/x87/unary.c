@@ -53,7 +53,7 @@ static void remainder_of(struct blink_cpu *cpu, bool nearest) {
             return;
     } else {
         struct fp_ctx c = fp_ctx_x87(cpu->fcw);
-        r = fp80_rem(&c, *x87_st(cpu, 0), *x87_st(cpu, 1), nearest, &q, &partial);
+        r = fp80_rem(&c, x87_get(cpu, 0), x87_get(cpu, 1), nearest, &q, &partial);
         if (!x87_flags(cpu, c.flags, false))
             return;
     }
@@ -84,7 +84,7 @@ HANDLER(fxtract) {
     x87_note(cpu, i);
     if (x87_room_for_two(cpu)) {
         struct fp_ctx c = fp_ctx_x87(cpu->fcw);
-        struct blink_f80 exponent, r = fp80_extract(&c, *x87_st(cpu, 0), &exponent);
+        struct blink_f80 exponent, r = fp80_extract(&c, x87_get(cpu, 0), &exponent);
         if (x87_flags(cpu, c.flags, false))
             x87_put_two(cpu, exponent, r);
     }
