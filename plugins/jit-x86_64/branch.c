@@ -17,8 +17,8 @@ static uint8_t since(const struct emit *e, const struct place *p) {
     return (uint8_t)(e->at - p->start);
 }
 
-/* R11 and RCX of the guest go to their slots. Not RAX: what a function returns should not wait for a
- * store and a load. */
+/* R11 and RCX of the guest go to their slots. Not RAX: what a function returns should not wait for
+ * a store and a load. */
 static void spill(struct emit *e, struct place *p) {
     emit_gs_store(e, BLINK_R11, SLOT(SLOT_A));
     p->reg_a = BLINK_R11;
@@ -31,7 +31,7 @@ static void spill(struct emit *e, struct place *p) {
 /* To the landing of the block at R11. */
 static void dispatch(struct emit *e, const struct blink_plugin *self) {
     static const uint8_t index[] = {0x41, 0x0f, 0xb7, 0xcb}; /* movzx ecx, r11w */
-    static const uint8_t jump[] = {0xff, 0x24, 0xcd};  /* jmp [rcx * 8 + disp32] */
+    static const uint8_t jump[] = {0xff, 0x24, 0xcd};        /* jmp [rcx * 8 + disp32] */
     emit_bytes(e, index, sizeof index);
     emit_bytes(e, jump, sizeof jump);
     emit32(e, (uint32_t)(uintptr_t)self->table);

@@ -36,13 +36,13 @@ static inline bool vfp_unmasked(const struct blink_cpu *cpu) {
       return soft_##name(cpu, __VA_ARGS__);                                                        \
     return VFP_FAST(name, __VA_ARGS__);                                                            \
   }
-#define VFP_BINARY_(name)      VFP_DEFINE(name, vec, (struct blink_cpu *cpu, vec a, vec b), a, b)
-#define VFP_UNARY_(name)       VFP_DEFINE(name, vec, (struct blink_cpu *cpu, vec b), b)
-#define VFP_TO_INT_(name, T)   VFP_DEFINE(name, T, (struct blink_cpu *cpu, vec b), b)
-#define VFP_FROM_INT_(name, T) VFP_DEFINE(name, vec, (struct blink_cpu *cpu, vec a, T v), a, v)
+#define VFP_BINARY_(name)      VFP_DEFINE(name, vec, (struct blink_cpu * cpu, vec a, vec b), a, b)
+#define VFP_UNARY_(name)       VFP_DEFINE(name, vec, (struct blink_cpu * cpu, vec b), b)
+#define VFP_TO_INT_(name, T)   VFP_DEFINE(name, T, (struct blink_cpu * cpu, vec b), b)
+#define VFP_FROM_INT_(name, T) VFP_DEFINE(name, vec, (struct blink_cpu * cpu, vec a, T v), a, v)
 #define VFP_PREDICATE_(name, type)                                                                 \
-  VFP_DEFINE(name, vec, (struct blink_cpu *cpu, vec a, vec b, uint32_t predicate), a, b, predicate)
-#define VFP_COMPARE_(name) VFP_DEFINE(name, uint32_t, (struct blink_cpu *cpu, vec a, vec b), a, b)
+  VFP_DEFINE(name, vec, (struct blink_cpu * cpu, vec a, vec b, uint32_t predicate), a, b, predicate)
+#define VFP_COMPARE_(name) VFP_DEFINE(name, uint32_t, (struct blink_cpu * cpu, vec a, vec b), a, b)
 #define VFP_FAST_BINARY(name)                                                                      \
   static inline vec fast_##name(struct blink_cpu *cpu, vec a, vec b) {                             \
     return VFP_FAST(name, a, b);                                                                   \
