@@ -21,6 +21,12 @@ HANDLER(fnop) {
     NEXT();
 }
 
+/* FNENI, FNDISI and FNSETPM meant something to the 8087 and the 80287. */
+HANDLER(obsolete) {
+    X87_NOWAIT();
+    NEXT();
+}
+
 HANDLER(fninit) {
     X87_NOWAIT();
     x87_init(cpu);
@@ -145,7 +151,7 @@ HANDLER(frstor) {
 interp_handler *INTERP_FN(x87_bind_control)(const struct blink_insn *i) {
     switch (i->op) {
     case BLINK_OP_FWAIT: return fwait;
-    case BLINK_OP_FNOP: return fnop;
+    case BLINK_OP_FNOP: return i->raw[i->off_opcode] == 0xdb ? obsolete : fnop;
     case BLINK_OP_FNINIT: return fninit;
     case BLINK_OP_FNCLEX: return fnclex;
     case BLINK_OP_FLDCW: return fldcw;
