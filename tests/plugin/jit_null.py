@@ -13,7 +13,7 @@ SCRIPT = '''
 i=0; while [ $i -lt 200 ]; do i=$((i+1)); done; echo $i
 seq 1 500 | sort -r | tail -n 2
 (exit 3); echo $?
-sha256sum "$1"
+head -c 20000 "$1" | sha256sum
 awk 'BEGIN { for (k = 1; k < 200; k++) s += sqrt(k); printf "%.6f\\n", s }'
 trap 'echo trapped' TERM; kill -TERM $$; echo after
 '''

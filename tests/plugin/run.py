@@ -15,8 +15,11 @@ clean.update(HOME=scratch.name, XDG_DATA_HOME=os.path.join(scratch.name, 'data')
 
 def run(command, **options):
     env = {**clean, **options.pop('env', {})}
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=env,
-                          stdin=subprocess.DEVNULL, **options)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=180, env=env,
+                              stdin=subprocess.DEVNULL, **options)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 'timeout', '', '')
 
 
 def expect(command, status, out='', err='', **options):
