@@ -12,98 +12,15 @@
 
 #include <cmocka.h>
 
-#include "sse_case.h"
 #include "sse_guest.h"
 #include "sse_host.h"
-#include "sse_values.h"
+#include "sse_trial.h"
 
-#define CASES  (sizeof sse_cases / sizeof sse_cases[0])
 #define TRIALS 120u
 
 static uint32_t trials = TRIALS;
 static uint64_t seed = 1;
-static _Alignas(64) uint8_t guest_memory[128], host_memory[128];
-
-static uint32_t need_of(const struct sse_case *t, uint32_t form) {
-    bool only256 = t->wide == Y_ONLY || t->wide == Y_HALF_ONLY || t->wide == Y_BROADCAST_ONLY;
-    switch (form) {
-    case FORM_LEGACY: return t->legacy ? t->need : (uint32_t)F_NONE;
-    case FORM_MMX: return t->flags & T_MMX ? t->need : (uint32_t)F_NONE;
-    case FORM_128: return t->vex && !only256 ? t->need128 : (uint32_t)F_NONE;
-    default: return t->vex && t->wide != Y_NONE ? t->need256 : (uint32_t)F_NONE;
-    }
-}
-
-static uint32_t pick_gpr(struct rng *r) {
-    static const uint8_t usable[] = {1, 2, 6, 7, 8, 9, 10, 11};
-    return usable[rng_below(r, 8)];
-}
-
-static void make_plan(struct rng *r, const struct sse_case *t, uint32_t form, struct sse_plan *p) {
-    *p = (struct sse_plan){.test = t, .form = form, .imm = (uint8_t)rng_next(r)};
-    bool memory = t->rm == OPND_M || (t->flags & T_MEMS) || (rng_next(r) & 1);
-    p->memory = memory && !(t->flags & T_REGS);
-    p->reg = t->reg == OPND_X ? rng_below(r, form == FORM_MMX ? 8 : 16) : pick_gpr(r);
-    p->rm = t->rm == OPND_X ? rng_below(r, form == FORM_MMX ? 8 : 16) : pick_gpr(r);
-    p->v = rng_below(r, 16);
-    p->is4 = rng_below(r, 16);
-}
-
-static uint32_t random_mxcsr(struct rng *r) {
-    uint32_t v = 0x1f80 | rng_below(r, 4) << 13;
-    if (rng_below(r, 4) == 0)
-        v |= 0x40;
-    if (rng_below(r, 4) == 0)
-        v |= 0x8000;
-    if (rng_below(r, 4) == 0)
-        v ^= rng_below(r, 64) << 7; /* unmask some */
-    return v | rng_below(r, 2) * rng_below(r, 64);
-}
-
-static void make_state(struct rng *r, const struct sse_plan *p, struct sse_state *s) {
-    memset(s, 0, sizeof *s);
-    uint32_t flavour = rng_below(r, 6);
-    for (uint32_t k = 0; k < 16; k++) {
-        random_vector(r, s->ymm[k].u64, 4, flavour);
-        s->gpr[k] = rng_next(r) >> rng_below(r, 64);
-    }
-    random_vector(r, s->mmx, 8, flavour);
-    random_vector(r, (uint64_t *)guest_memory, 16, flavour);
-    s->mxcsr = p->test->flags & T_FP ? random_mxcsr(r) : 0x1f80;
-    if ((p->test->flags & T_STEPS) && p->form == FORM_256)
-        s->mxcsr |= 0x1f80;
-    s->rflags = 2 | (rng_next(r) & BLINK_FLAGS_ARITH);
-    bool any = p->form >= FORM_128 ? !(p->test->flags & T_ALIGN) : p->test->flags & T_ANY;
-    uint32_t at = any || sse_memory_size(p) < 16 ? rng_below(r, 32) : 32;
-    /* Lengths of PCMPESTRI. */
-    if (rng_below(r, 4))
-        s->gpr[BLINK_RDX] = (uint64_t)(int64_t)((int32_t)rng_below(r, 40) - 20);
-    if (!p->memory)
-        s->gpr[BLINK_RAX] = (uint64_t)(int64_t)((int32_t)rng_below(r, 40) - 20);
-    else
-        s->gpr[BLINK_RAX] = at; /* from the start of either memory */
-    memcpy(host_memory, guest_memory, sizeof host_memory);
-}
-
-static void load_guest(struct blink_cpu *cpu, const struct sse_state *s) {
-    memcpy(cpu->ymm, s->ymm, sizeof cpu->ymm);
-    for (uint32_t k = 0; k < 8; k++) {
-        cpu->fpr[k].frac = s->mmx[k];
-        cpu->fpr[k].se = 0xffff;
-    }
-    memcpy(cpu->gpr, s->gpr, sizeof s->gpr);
-    cpu->mxcsr = s->mxcsr;
-    cpu->fp_flags = 0;
-    blink_cpu_set_flags(cpu, s->rflags);
-}
-static void save_guest(const struct blink_cpu *cpu, struct sse_state *s) {
-    memcpy(s->ymm, cpu->ymm, sizeof s->ymm);
-    for (uint32_t k = 0; k < 8; k++)
-        s->mmx[k] = cpu->fpr[k].frac;
-    memcpy(s->gpr, cpu->gpr, sizeof s->gpr);
-    s->mxcsr = cpu->mxcsr;
-    s->rflags = blink_cpu_get_flags(cpu) & (BLINK_FLAGS_ARITH | 2);
-}
+static _Alignas(64) uint8_t guest_memory[SSE_MEMORY], host_memory[SSE_MEMORY];
 
 static void print_vector(const char *what, const union blink_ymm *v) {
     printf("#   %-8s %016llx %016llx %016llx %016llx\n", what, (unsigned long long)v->u64[3],
@@ -159,9 +76,9 @@ static bool agree(const struct sse_plan *p, const struct sse_state *start) {
     bool host_ok = sse_host_run(&host, i.raw, i.len);
     struct blink_cpu *cpu = guest_cpu();
     guest.gpr[BLINK_RAX] = guest_base + at;
-    load_guest(cpu, &guest);
+    sse_load_guest(cpu, &guest);
     guest_run(cpu, &i);
-    save_guest(cpu, &guest);
+    sse_save_guest(cpu, &guest);
     bool guest_ok = cpu->exit_reason == BLINK_EXIT_BLOCK;
     bool same = host_ok == guest_ok && host.mxcsr == guest.mxcsr;
     if (!host_ok) {
@@ -186,9 +103,9 @@ static bool agree(const struct sse_plan *p, const struct sse_state *start) {
 
 static void all_cases(uint32_t form) {
     uint32_t failed = 0, ran = 0;
-    for (uint32_t c = 0; c < CASES; c++) {
-        const struct sse_case *t = &sse_cases[c];
-        uint32_t need = need_of(t, form);
+    const struct sse_case *t;
+    for (uint32_t c = 0; (t = sse_case_at(c)); c++) {
+        uint32_t need = sse_need(t, form);
         if (need == F_NONE)
             continue;
         if (!sse_host_has(need)) {
@@ -201,8 +118,9 @@ static void all_cases(uint32_t form) {
         for (uint32_t k = 0; k < trials; k++) {
             struct sse_plan p;
             struct sse_state s;
-            make_plan(&r, t, form, &p);
-            make_state(&r, &p, &s);
+            sse_make_plan(&r, t, form, &p);
+            sse_make_state(&r, &p, &s, guest_memory);
+            memcpy(host_memory, guest_memory, sizeof host_memory);
             ran++;
             if (!agree(&p, &s)) {
                 failed++;

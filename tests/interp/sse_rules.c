@@ -12,10 +12,8 @@
 
 #include "cpu/cpu.h"
 #include "mem/space.h"
-#include "sse_case.h"
 #include "sse_guest.h"
-
-#define CASES (sizeof sse_cases / sizeof sse_cases[0])
+#include "sse_trial.h"
 
 static _Alignas(64) uint8_t memory[256];
 
@@ -68,8 +66,8 @@ static void run_at(const struct sse_plan *p, uint32_t offset, uint32_t want) {
 
 static void alignment_rules(void **state) {
     (void)state;
-    for (uint32_t c = 0; c < CASES; c++) {
-        const struct sse_case *t = &sse_cases[c];
+    const struct sse_case *t;
+    for (uint32_t c = 0; (t = sse_case_at(c)); c++) {
         struct sse_plan p = {.test = t, .memory = true, .reg = 1, .v = 2, .is4 = 3};
         if (t->flags & T_REGS)
             continue;

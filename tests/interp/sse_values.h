@@ -1,6 +1,6 @@
 /*
  * Random operands that meet the edges: special values of both float formats, saturation limits,
- * shift counts. Reproducible from the seed.
+ * shift counts. Reproducible from the seed by every compiler: no two draws in one expression.
  */
 #ifndef TESTS_INTERP_SSE_VALUES_H
 #define TESTS_INTERP_SSE_VALUES_H
@@ -103,7 +103,10 @@ static inline void random_vector(struct rng *r, uint64_t *out, uint32_t words, u
     for (uint32_t k = 0; k < words; k++) {
         uint64_t v = 0;
         switch (flavour) {
-        case 0: v = random_f32(r) | (uint64_t)random_f32(r) << 32; break;
+        case 0:
+            v = random_f32(r);
+            v |= (uint64_t)random_f32(r) << 32;
+            break;
         case 1: v = random_f64(r); break;
         case 2:
             for (uint32_t n = 0; n < 8; n++)
@@ -111,7 +114,8 @@ static inline void random_vector(struct rng *r, uint64_t *out, uint32_t words, u
             break;
         case 3: v = rng_below(r, 70); break;
         case 4:
-            v = (uint64_t)(int64_t)(int32_t)rng_next(r) >> rng_below(r, 32);
+            v = (uint64_t)(int64_t)(int32_t)rng_next(r);
+            v >>= rng_below(r, 32);
             v |= v << 32;
             break;
         default: v = rng_next(r); break;
