@@ -69,58 +69,30 @@ static int step(struct blink_cpu *cpu) {
 }
 
 /* The kernel's own way past protection. */
-static int access_linear(uint64_t host, void *in, const void *out, size_t size) {
+static int access_host(void *host, void *in, const void *out, size_t size) {
     int fd = open("/proc/self/mem", (out ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     if (fd < 0)
         return -EFAULT;
-    ssize_t n = out ? pwrite(fd, out, size, (off_t)host) : pread(fd, in, size, (off_t)host);
+    off_t at = (off_t)(uintptr_t)host;
+    ssize_t n = out ? pwrite(fd, out, size, at) : pread(fd, in, size, at);
     close(fd);
     return n == (ssize_t)size ? 0 : -EFAULT;
 }
 
-/* As the supervisor: user pages and read-only ones too. */
-static int access_paged(struct blink_cpu *cpu, uint64_t address, void *in, const void *out,
+static int debug_access(struct blink_cpu *cpu, uint64_t address, void *in, const void *out,
                         size_t size) {
-    size_t done = 0;
-    while (done < size) {
-        struct mem_fault fault;
-        uint64_t at = address + done;
-        size_t n = BLINK_PAGE_SIZE - (size_t)(at & (BLINK_PAGE_SIZE - 1));
-        if (n > size - done)
-            n = size - done;
-        uint8_t *p = mem_translate(cpu, at, BLINK_PROT_READ, &fault);
-        if (!p)
-            return -EFAULT;
-        int rc = out ? signals_guarded_copy(p, (const uint8_t *)out + done, n)
-                     : signals_guarded_copy((uint8_t *)in + done, p, n);
+    for (size_t done = 0; done < size;) {
+        size_t n = size - done;
+        void *host = mem_peek(cpu, address + done, &n, out != NULL);
+        int rc = -EFAULT;
+        if (host)
+            rc = access_host(host, in ? (uint8_t *)in + done : NULL,
+                             out ? (const uint8_t *)out + done : NULL, n);
         if (rc)
             return rc;
         done += n;
     }
     return 0;
-}
-
-static bool all_mapped(struct blink_mem *mem, uint64_t address, size_t size) {
-    uint64_t at = address, end = address + size;
-    if (end < address)
-        return false;
-    while (at < end) {
-        struct blink_mem_region r = {.struct_size = sizeof r};
-        if (mem_iface.query(mem, at, &r) || r.start > at)
-            return false;
-        at = r.end;
-    }
-    return true;
-}
-
-static int debug_access(struct blink_cpu *cpu, uint64_t address, void *in, const void *out,
-                        size_t size) {
-    struct exec *x = vcpu_of(cpu)->exec;
-    if (mem_strategy_of(x->mem) == MEM_PAGED)
-        return access_paged(cpu, address, in, out, size);
-    if (!all_mapped(x->mem, address, size))
-        return -EFAULT;
-    return access_linear(address + cpu->bias, in, out, size);
 }
 
 static int read_memory(struct blink_cpu *cpu, uint64_t address, void *out, size_t size) {
@@ -129,10 +101,10 @@ static int read_memory(struct blink_cpu *cpu, uint64_t address, void *out, size_
 
 static int write_memory(struct blink_cpu *cpu, uint64_t address, const void *bytes, size_t size) {
     int rc = debug_access(cpu, address, NULL, bytes, size);
-    if (rc == 0 && size) {
-        struct mem_hooks hooks = exec_mem_hooks(vcpu_of(cpu)->exec);
-        hooks.drop_code(hooks.arg, address, address + size);
-    }
+    /* A vCPU that was fetching when it was stopped may have read the old bytes since. */
+    size_t done = 0, n = size;
+    for (; done < size && mem_peek(cpu, address + done, &n, true); n = size - done)
+        done += n;
     return rc;
 }
 

@@ -80,7 +80,7 @@ struct exec {
     uint64_t blocks_decoded, insns_decoded; /* atomic */
     struct blink_exec_stats gone;           /* counters of vCPUs that ended */
 
-    const struct blink_jit_ops *jit;
+    const struct blink_jit_ops *jit; /* atomic reads; stays while a vCPU is inside */
     struct blink_plugin *jit_self;
     struct code_arenas *arenas; /* see jit.c */
 
@@ -88,6 +88,10 @@ struct exec {
     uint32_t ending; /* atomic */
 };
 
+/* A back end is active: for now, unless the caller is inside or has the lock. */
+static inline bool jit_active(const struct exec *exec) {
+    return __atomic_load_n(&exec->jit, __ATOMIC_ACQUIRE) != NULL;
+}
 static inline struct vcpu *vcpu_of(struct blink_cpu *cpu) {
     return cpu->exec_private;
 }
@@ -110,10 +114,11 @@ void exec_log(struct exec *exec, int32_t level, const char *format, ...)
 
 /* loop.c: run until the vCPU ends; on its own thread. */
 void vcpu_run(struct vcpu *v);
-/* Run the one instruction at rip, apart from the block map. */
-void vcpu_single(struct vcpu *v);
-/* Around every stretch of guest code; a run that is unwound is left by vcpu_run. */
-void vcpu_enter(struct vcpu *v);
+/* Run the one instruction at rip, apart from the block map. False: not yet, look again. */
+bool vcpu_single(struct vcpu *v);
+/* Around every stretch of guest code; a run that is unwound is left by vcpu_run. False: not
+ * entered, what is to be run has to be looked up again. */
+bool vcpu_enter(struct vcpu *v);
 void vcpu_leave(struct vcpu *v);
 
 /* fetch.c: the block at the vCPU's rip; NULL with exit_reason FAULT set if it cannot be fetched.
@@ -124,7 +129,9 @@ struct block *fetch_single(struct vcpu *v);
 /* park.c */
 void park_init(struct exec *exec);
 void park_thread(struct vcpu *v); /* this thread is the vCPU's */
-void park_enter(struct vcpu *v);  /* before guest code: waits while the machine is parked */
+/* Before guest code: waits while the machine is parked. True if it did: what was looked up before
+ * may not hold any more, the registers included. */
+bool park_enter(struct vcpu *v);
 void park_leave(struct vcpu *v);
 void park_exclusive(void *exec, void (*work)(void *), void *arg);
 int park_stop(struct exec *exec);

@@ -241,7 +241,7 @@ static int translate(struct exec *x, struct block_info *info) {
     if (rc == 0)
         __atomic_store_n(&info->translated, true, __ATOMIC_RELEASE);
     else if (rc != -ENOSPC)
-        info->jit_tried = 1;
+        __atomic_store_n(&info->jit_tried, 1, __ATOMIC_RELAXED);
     return rc;
 }
 
@@ -264,23 +264,25 @@ static void forget(void *arg, struct block_info *info) {
     jit_forget(arg, info);
 }
 
+/* All vCPUs are out of generated code, but with the lock one could make some. */
 static void drop_all(struct exec *x) {
-    pthread_mutex_lock(&x->lock);
     map_drop(&x->map, 0, UINT64_MAX, forget, x);
-    pthread_mutex_unlock(&x->lock);
-}
-
-/* The arena is full: begin anew. All vCPUs are out of generated code. */
-static void start_over(void *arg) {
-    struct exec *x = arg;
-    drop_all(x);
     if (x->jit)
         x->jit->flush(x->jit_self);
     arenas_empty(x->arenas);
 }
 
+/* The arena is full: begin anew. */
+static void start_over(void *arg) {
+    struct exec *x = arg;
+    pthread_mutex_lock(&x->lock);
+    drop_all(x);
+    pthread_mutex_unlock(&x->lock);
+}
+
 static void interpret_block(struct vcpu *v, struct block *b) {
-    vcpu_enter(v);
+    if (!vcpu_enter(v))
+        return;
     interp_run(v->cpu, b->insns);
     vcpu_leave(v);
 }
@@ -290,7 +292,8 @@ static bool make_code(struct vcpu *v, struct block_info *info, bool *full) {
     struct exec *x = v->exec;
     if (__atomic_load_n(&info->translated, __ATOMIC_ACQUIRE))
         return true;
-    if (info->jit_tried || __atomic_add_fetch(&info->heat, 1, __ATOMIC_RELAXED) < JIT_WARM)
+    if (__atomic_load_n(&info->jit_tried, __ATOMIC_RELAXED) ||
+        __atomic_add_fetch(&info->heat, 1, __ATOMIC_RELAXED) < JIT_WARM)
         return false;
     pthread_mutex_lock(&x->lock);
     int rc = 0;
@@ -321,10 +324,14 @@ static void run_code(struct vcpu *v, struct block_info *info) {
     struct exec *x = v->exec;
     struct blink_jit_code *from = NULL;
     uint32_t exit = 0;
+    uint32_t reason = BLINK_EXIT_NONE;
     v->in_jit = 1;
-    vcpu_enter(v);
-    uint32_t reason = x->jit->enter(x->jit_self, v->cpu, &info->code, &from, &exit);
-    vcpu_leave(v);
+    if (vcpu_enter(v)) {
+        /* Only now the back end stays, and the arena what it is. */
+        if (x->jit && __atomic_load_n(&info->translated, __ATOMIC_ACQUIRE))
+            reason = x->jit->enter(x->jit_self, v->cpu, &info->code, &from, &exit);
+        vcpu_leave(v);
+    }
     v->in_jit = 0;
     v->cpu->exit_reason = reason;
     if (from && reason == BLINK_EXIT_BLOCK) {
@@ -358,9 +365,22 @@ struct swap {
     int result;
 };
 
+/* With the lock held: translation asks for it under the lock. */
 static void adopt(struct exec *x, const struct blink_jit_ops *ops, struct blink_plugin *self) {
-    x->jit = ops;
     x->jit_self = self;
+    __atomic_store_n(&x->jit, ops, __ATOMIC_RELEASE);
+}
+
+static int activate(struct exec *x, const struct blink_jit_ops *ops, struct blink_plugin *self) {
+    if (!x->arenas)
+        x->arenas = calloc(1, sizeof *x->arenas);
+    int rc = x->arenas ? ops->plugin.activate(self) : -ENOMEM;
+    if (rc)
+        return rc;
+    pthread_mutex_lock(&x->lock);
+    adopt(x, ops, self);
+    pthread_mutex_unlock(&x->lock);
+    return 0;
 }
 
 static void swap_now(void *arg) {
@@ -368,21 +388,19 @@ static void swap_now(void *arg) {
     struct exec *x = s->exec;
     const struct blink_jit_ops *old = x->jit;
     struct blink_plugin *old_self = x->jit_self;
-    start_over(x);
+    if (s->ops == old && s->self == old_self)
+        return;
+    pthread_mutex_lock(&x->lock);
+    drop_all(x);
+    adopt(x, NULL, NULL);
+    pthread_mutex_unlock(&x->lock);
     if (old)
         old->plugin.deactivate(old_self);
-    adopt(x, NULL, NULL);
-    if (!s->ops)
-        return;
-    if (!x->arenas)
-        x->arenas = calloc(1, sizeof *x->arenas);
-    s->result = x->arenas ? 0 : -ENOMEM;
-    if (s->result == 0)
-        s->result = s->ops->plugin.activate(s->self);
-    if (s->result == 0)
-        adopt(x, s->ops, s->self);
-    else if (old && old->plugin.activate(old_self) == 0)
-        adopt(x, old, old_self);
+    if (s->ops)
+        s->result = activate(x, s->ops, s->self);
+    /* If not even the old one will, the interpreter goes on alone. */
+    if (s->result && old)
+        activate(x, old, old_self);
 }
 
 int exec_set_jit(struct exec *x, const char *name) {
@@ -392,8 +410,6 @@ int exec_set_jit(struct exec *x, const char *name) {
         if (rc)
             return rc;
     }
-    if (s.ops == x->jit && s.self == x->jit_self)
-        return 0;
     park_exclusive(x, swap_now, &s);
     return s.result;
 }
@@ -403,7 +419,9 @@ void jit_destroy(struct exec *x) {
         start_over(x);
         x->jit->plugin.deactivate(x->jit_self);
     }
+    pthread_mutex_lock(&x->lock);
     adopt(x, NULL, NULL);
+    pthread_mutex_unlock(&x->lock);
     arenas_destroy(x->arenas);
     x->arenas = NULL;
 }

@@ -58,11 +58,18 @@ static void unpin(struct vcpu *v) {
         reap(v->exec);
 }
 
-void vcpu_enter(struct vcpu *v) {
-    park_enter(v);
+bool vcpu_enter(struct vcpu *v) {
+    bool waited = park_enter(v);
+    uint32_t attention = __atomic_load_n(&v->cpu->attention, __ATOMIC_SEQ_CST);
+    /* A debugger that wants one step must not get a block. */
+    if (waited || (!v->stepping && (attention & BLINK_ATTN_STEP))) {
+        park_leave(v);
+        return false;
+    }
     interp_mxcsr_load(v->cpu);
     v->in_guest = 1;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return true;
 }
 
 void vcpu_leave(struct vcpu *v) {
@@ -72,13 +79,15 @@ void vcpu_leave(struct vcpu *v) {
     park_leave(v);
 }
 
-void vcpu_single(struct vcpu *v) {
+bool vcpu_single(struct vcpu *v) {
     struct block *b = fetch_single(v);
     if (!b)
-        return;
-    vcpu_enter(v);
+        return true;
+    if (!vcpu_enter(v))
+        return false;
     interp_run(v->cpu, b->insns);
     vcpu_leave(v);
+    return true;
 }
 
 /* RFLAGS.TF or the debugger: one instruction, then the trap or the next stop. */
@@ -92,7 +101,10 @@ static void step(struct vcpu *v) {
     if (!trap)
         attention_clear(cpu, BLINK_ATTN_STEP);
     v->stepping = true;
-    vcpu_single(v);
+    if (vcpu_single(v))
+        return;
+    v->stepping = false;
+    attention_set(cpu, BLINK_ATTN_STEP);
 }
 
 /* After the run that followed step(): by unwinding or not. */
@@ -114,7 +126,8 @@ static void step_done(struct vcpu *v) {
 /* Blocks that the active JIT has not refused come back to the loop, to be counted and translated;
  * the interpreter chains among the others. */
 static bool wants_jit(const struct vcpu *v, const struct block *b) {
-    return v->exec->jit && b->exec && !map_info(b)->jit_tried;
+    return jit_active(v->exec) && b->exec &&
+           !__atomic_load_n(&map_info(b)->jit_tried, __ATOMIC_RELAXED);
 }
 
 static struct block *lookup(struct vcpu *v) {
@@ -157,7 +170,8 @@ static void run_block(struct vcpu *v) {
         return;
     }
     link_last(v, b);
-    vcpu_enter(v);
+    if (!vcpu_enter(v))
+        return;
     interp_run(v->cpu, b->insns);
     vcpu_leave(v);
 }

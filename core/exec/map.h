@@ -29,7 +29,7 @@ struct block_info {
     struct block_link *in; /* incoming links */
     uint64_t died;         /* epoch of its drop */
     uint32_t heat;         /* runs in the interpreter */
-    uint32_t jit_tried;    /* translate said no: do not ask again */
+    uint32_t jit_tried;    /* translate said no: do not ask again; atomic */
     bool translated;
     struct blink_jit_code code;
     struct block *block;

@@ -83,17 +83,18 @@ static bool may_step(struct vcpu *v) {
     return may;
 }
 
-void park_enter(struct vcpu *v) {
+bool park_enter(struct vcpu *v) {
     struct exec *x = v->exec;
-    for (;;) {
+    for (bool waited = false;; waited = true) {
         __atomic_store_n(&v->running, 1, __ATOMIC_SEQ_CST);
         attention_clear(v->cpu, BLINK_ATTN_PARK);
-        if (!__atomic_load_n(&x->park_wanted, __ATOMIC_SEQ_CST) || may_step(v))
-            break;
+        if (!__atomic_load_n(&x->park_wanted, __ATOMIC_SEQ_CST) || may_step(v)) {
+            inside = v;
+            return waited;
+        }
         park_leave(v);
         wait_to_enter(v);
     }
-    inside = v;
 }
 
 /* With park_lock held, after a change of what keeps vCPUs out. */

@@ -226,6 +226,8 @@ void exec_wait_for_all(struct exec *x) {
 }
 
 int exec_run(struct exec *x) {
+    uint64_t mask = signals_block();
+    signals_restore(mask);
     int rc = signals_install();
     if (rc == 0)
         rc = signals_attach(x->first);
@@ -235,5 +237,7 @@ int exec_run(struct exec *x) {
     }
     vcpu_run(x->first);
     exec_wait_for_all(x);
+    /* The vCPU's end blocked all; the thread is the caller's again. */
+    signals_restore(mask);
     return x->status;
 }

@@ -105,6 +105,41 @@ int64_t mem_copy_string(struct blink_mem *mem, char *dst, uint64_t src, size_t m
     return -ENAMETOOLONG;
 }
 
+static void *peek_user(struct blink_mem *mem, uint64_t address, size_t *size) {
+    const struct region *r = region_at(&mem->regions, address);
+    if (r && *size > r->end - address)
+        *size = (size_t)(r->end - address);
+    return r ? backing_pointer(r, address) : NULL;
+}
+
+/* By the tables, with the rights of the processor; *key is where it lies in RAM. */
+static void *peek_system(struct blink_mem *mem, struct blink_cpu *cpu, uint64_t address,
+                         size_t *size, uint64_t *key) {
+    uint64_t room = BLINK_PAGE_SIZE - (address & PAGE_MASK);
+    uint32_t cpl = cpu->cpl;
+    struct mem_fault fault;
+    struct walk w;
+    if (*size > room)
+        *size = (size_t)room;
+    cpu->cpl = 0;
+    bool ok = walk_linear(mem, cpu, address, BLINK_PROT_READ, &w, &fault);
+    cpu->cpl = cpl;
+    *key = ok ? w.phys : 0;
+    return ok ? walk_ram(mem, w.phys, *size) : NULL;
+}
+
+void *mem_peek(struct blink_cpu *cpu, uint64_t address, size_t *size, bool write) {
+    struct blink_mem *mem = cpu->mem;
+    uint64_t key = address;
+    mem_lock(mem);
+    void *p =
+        mem->system ? peek_system(mem, cpu, address, size, &key) : peek_user(mem, address, size);
+    if (p && write)
+        code_drop(mem, key, key + *size, false);
+    mem_unlock(mem);
+    return p;
+}
+
 static bool remember_pin(struct blink_mem *mem, uint64_t start, uint64_t end, uint32_t access) {
     for (size_t k = 0; k < mem->pin_count; k++) {
         struct mem_pin *p = &mem->pins[k];

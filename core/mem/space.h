@@ -86,6 +86,12 @@ void *mem_translate(struct blink_cpu *cpu, uint64_t address, uint32_t access,
 bool mem_read_system(struct blink_cpu *cpu, uint64_t address, void *out, size_t size,
                      struct mem_fault *fault);
 
+/*
+ * For debuggers: host memory behind linear `address`, whatever its protection; *size is cut to what
+ * lies together there. NULL: nothing is. `write`: code on it is dropped.
+ */
+void *mem_peek(struct blink_cpu *cpu, uint64_t address, size_t *size, bool write);
+
 /* TLB maintenance of one vCPU (INVLPG, CR3 and CR0/CR4 writes, EFER.NXE, changes of the CPL). */
 void mem_tlb_flush(struct blink_cpu *cpu);
 void mem_tlb_flush_page(struct blink_cpu *cpu, uint64_t address);
