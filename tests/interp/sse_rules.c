@@ -201,6 +201,57 @@ static void reserved_mxcsr_bits(void **state) {
     assert_int_equal(cpu->mxcsr, 0xffff);
 }
 
+static void mxcsr_in_memory(void **state) {
+    (void)state;
+    static const uint16_t pairs[2][2] = {{BLINK_OP_LDMXCSR, BLINK_OP_STMXCSR},
+                                         {BLINK_OP_VLDMXCSR, BLINK_OP_VSTMXCSR}};
+    for (uint32_t k = 0; k < 2; k++) {
+        struct blink_insn load = make(pairs[k][0], MEM(4), NONE, NONE);
+        struct blink_insn store = make(pairs[k][1], MEM(4), NONE, NONE);
+        struct blink_cpu *cpu = guest_cpu();
+        uint32_t value = 0x7fbf;
+        memcpy(memory, &value, 4);
+        cpu->gpr[BLINK_RAX] = (uintptr_t)memory;
+        expect_success(cpu, &load);
+        assert_int_equal(cpu->mxcsr, 0x7fbf);
+        memset(memory, 0, 8);
+        expect_success(cpu, &store);
+        memcpy(&value, memory, 4);
+        assert_int_equal(value, 0x7fbf);
+        assert_int_equal(memory[4], 0);
+    }
+}
+
+static void high_halves_cleared(void **state) {
+    (void)state;
+    struct blink_insn upper = make(BLINK_OP_VZEROUPPER, NONE, NONE, NONE);
+    struct blink_insn all = make(BLINK_OP_VZEROALL, NONE, NONE, NONE);
+    struct blink_cpu *cpu = guest_cpu();
+    upper.prefix = all.prefix = BLINK_PFX_VEX;
+    memset(cpu->ymm, 0x77, sizeof cpu->ymm);
+    expect_success(cpu, &upper);
+    for (uint32_t k = 0; k < 16; k++) {
+        assert_int_equal(cpu->ymm[k].u64[1], UINT64_C(0x7777777777777777));
+        assert_int_equal(cpu->ymm[k].u64[2] | cpu->ymm[k].u64[3], 0);
+    }
+    expect_success(cpu, &all);
+    for (uint32_t k = 0; k < 16; k++)
+        assert_int_equal(cpu->ymm[k].u64[0] | cpu->ymm[k].u64[1], 0);
+}
+
+static void movntq_stores(void **state) {
+    (void)state;
+    struct blink_insn i = make(BLINK_OP_MOVNTQ, MEM(8), MMX(3), NONE);
+    struct blink_cpu *cpu = guest_cpu();
+    uint64_t value;
+    cpu->fpr[3].frac = UINT64_C(0x123456789abcdef0);
+    cpu->gpr[BLINK_RAX] = (uintptr_t)memory + 3;
+    expect_success(cpu, &i);
+    memcpy(&value, memory + 3, 8);
+    assert_int_equal(value, UINT64_C(0x123456789abcdef0));
+    assert_int_equal(cpu->fvalid, 0xff);
+}
+
 /* ---- page faults, in paged memory: one page, and nothing after it ---- */
 
 #define PAGE UINT64_C(0x200000)
@@ -283,9 +334,8 @@ static void whole_accesses(void **state) {
     assert_memory_equal(before, after, 64);
 }
 
-static void byte_masks(void **state) {
-    (void)state;
-    struct blink_insn i = make(BLINK_OP_MASKMOVDQU, XMM(1), XMM(2), NONE);
+static void store_bytes_by_mask(uint16_t op) {
+    struct blink_insn i = make(op, XMM(1), XMM(2), NONE);
     struct blink_cpu *cpu = paged_cpu();
     uint8_t bytes[8] = {0}, after[8];
     write_page(cpu, HOLE - 8, bytes, 8);
@@ -307,6 +357,12 @@ static void byte_masks(void **state) {
     memset(&cpu->ymm[2], 0, 16);
     cpu->gpr[BLINK_RDI] = HOLE + 64;
     expect_success(cpu, &i);
+}
+
+static void byte_masks(void **state) {
+    (void)state;
+    store_bytes_by_mask(BLINK_OP_MASKMOVDQU);
+    store_bytes_by_mask(BLINK_OP_VMASKMOVDQU);
 }
 
 static void element_masks(void **state) {
@@ -391,6 +447,9 @@ int main(void) {
         cmocka_unit_test(emms_empties_the_stack),
         cmocka_unit_test(unmasked_exceptions),
         cmocka_unit_test(reserved_mxcsr_bits),
+        cmocka_unit_test(mxcsr_in_memory),
+        cmocka_unit_test(high_halves_cleared),
+        cmocka_unit_test(movntq_stores),
         PAGED(whole_accesses),
         PAGED(byte_masks),
         PAGED(element_masks),
