@@ -24,6 +24,9 @@ struct vcpu {
     void *start_arg; /* for the ABI's thread_begin */
     void *decoder;   /* decoding context of this thread */
     struct blink_jump_cache jumps;
+    /* Blocks the loop found lately, by jump slot, NULL where empty: those that a JIT wants stay out
+     * of `jumps`, through which the interpreter would run past the loop. */
+    struct block *recent[INTERP_JUMP_SLOTS];
     struct block *single;        /* a block of one instruction, see loop.c */
     struct block_info *jit_from; /* translated block left through a linkable exit, or NULL */
     uint32_t jit_exit;
@@ -121,6 +124,9 @@ bool vcpu_single(struct vcpu *v);
 bool vcpu_enter(struct vcpu *v);
 void vcpu_leave(struct vcpu *v);
 
+/* loop.c: the block of the map at (rip, cs_base, mode), through the vCPU's caches; NULL. */
+struct block *vcpu_find(struct vcpu *v);
+
 /* fetch.c: the block at the vCPU's rip; NULL with exit_reason FAULT set if it cannot be fetched.
  * `max` 1 gives an uncached block in v->single. */
 struct block *fetch_block(struct vcpu *v);
@@ -175,7 +181,7 @@ int process_thread_create(struct blink_cpu *parent, const struct blink_cpu *stat
 void process_exit(struct blink_machine *machine, int32_t status);
 
 /* jit.c; all with exec->lock held unless said otherwise. */
-#define JIT_WARM 16u /* runs in the interpreter before a block is translated */
+#define JIT_WARM 2u /* runs in the interpreter before a block is translated */
 void jit_forget(struct exec *exec, struct block_info *info);
 /* Run the block, in translated code if there is or should be any. Without the lock. */
 void jit_run(struct vcpu *v, struct block *block);

@@ -210,8 +210,7 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
 }
 
 static void *lookup(struct blink_cpu *cpu) {
-    struct vcpu *v = vcpu_of(cpu);
-    struct block *b = map_find(&v->exec->map, cpu->rip, cpu->seg[BLINK_SEG_CS].base, cpu->mode);
+    struct block *b = vcpu_find(vcpu_of(cpu));
     struct block_info *info = b ? map_info(b) : NULL;
     return info && __atomic_load_n(&info->translated, __ATOMIC_ACQUIRE) ? info->code.entry : NULL;
 }

@@ -46,6 +46,7 @@ static void pin(struct vcpu *v) {
     } while (__atomic_load_n(&map->epoch, __ATOMIC_SEQ_CST) != epoch);
     if (v->jumps_epoch != epoch) {
         vcpu_empty_jumps(v);
+        memset(v->recent, 0, sizeof v->recent);
         v->jumps_epoch = epoch;
     }
 }
@@ -130,13 +131,27 @@ static bool wants_jit(const struct vcpu *v, const struct block *b) {
            !__atomic_load_n(&map_info(b)->jit_tried, __ATOMIC_RELAXED);
 }
 
+static bool is_at(const struct block *b, const struct blink_cpu *cpu) {
+    return b->rip == cpu->rip && b->mode == cpu->mode &&
+           b->cs_base == cpu->seg[BLINK_SEG_CS].base;
+}
+
+struct block *vcpu_find(struct vcpu *v) {
+    const struct blink_cpu *cpu = v->cpu;
+    uint32_t k = interp_jump_slot(cpu->rip);
+    if (v->recent[k] && is_at(v->recent[k], cpu))
+        return v->recent[k];
+    struct block *b = map_find(&v->exec->map, cpu->rip, cpu->seg[BLINK_SEG_CS].base, cpu->mode);
+    if (b)
+        v->recent[k] = b;
+    return b;
+}
+
 static struct block *lookup(struct vcpu *v) {
-    struct blink_cpu *cpu = v->cpu;
-    uint64_t cs_base = cpu->seg[BLINK_SEG_CS].base;
-    struct block **slot = &v->jumps.slot[interp_jump_slot(cpu->rip)], *b = *slot;
-    if (b->rip == cpu->rip && b->mode == cpu->mode && b->cs_base == cs_base)
+    struct block **slot = &v->jumps.slot[interp_jump_slot(v->cpu->rip)], *b = *slot;
+    if (is_at(b, v->cpu))
         return b;
-    b = map_find(&v->exec->map, cpu->rip, cs_base, cpu->mode);
+    b = vcpu_find(v);
     if (!b)
         b = fetch_block(v);
     if (b && b->exec && !wants_jit(v, b))
