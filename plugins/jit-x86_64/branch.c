@@ -122,6 +122,7 @@ static void emit_conditional(struct emit *e, const struct blink_insn *i, struct 
     emit8(e, 0x0f);
     emit8(e, 0x80 | i->cc);
     code->link[0] = e->at;
+    code->jump[0] = NO_JUMP;
     code->exit_rip[0] = i->imm;
     emit32(e, 0);
     branch_exit(e, code, 1, i->addr + i->len);

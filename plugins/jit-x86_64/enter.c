@@ -67,13 +67,14 @@ static void run(struct blink_plugin *self, struct blink_cpu *cpu, uint64_t targe
                                  (cpu->jit_slot[SLOT_FLAGS] & LIVE_FLAGS));
 }
 
-/* The landing of the code that is known for rip, made known to the table; 0 if there is none. */
+/* The code that is known for rip, made known to the table; 0 if there is none. */
 static uint64_t look_up(struct blink_plugin *self, struct blink_cpu *cpu) {
-    uint64_t body = (uintptr_t)self->api.lookup(cpu);
-    if (body)
-        __atomic_store_n(&self->table[cpu->rip & (TABLE_SIZE - 1)], body - LANDING_SIZE,
+    uint64_t entry = (uintptr_t)self->api.lookup(cpu);
+    const struct code *code = entry ? recover_find(self, entry, HOT) : NULL;
+    if (code)
+        __atomic_store_n(&self->table[cpu->rip & (TABLE_SIZE - 1)], code->cold.rx + code->landing,
                          __ATOMIC_RELAXED);
-    return body;
+    return entry;
 }
 
 uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,

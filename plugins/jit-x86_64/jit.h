@@ -42,9 +42,6 @@ enum { EXIT_LINK0, EXIT_LINK1, EXIT_INTERPRET, EXIT_SYSCALL };
 /* Flags that live in the host's register while generated code runs. Not AC: C code would fault. */
 #define LIVE_FLAGS (BLINK_FLAGS_ARITH | BLINK_DF)
 
-/* Bytes before the body of every code: what an indirect branch jumps to. */
-#define LANDING_SIZE 64u
-
 /* Host code being written. */
 struct emit {
     uint8_t *rw;
@@ -73,31 +70,44 @@ enum {
     AFTER_R11,  /* RIP is in R11, the guest's R11 in SLOT_A: an indirect branch is under way */
 };
 
-/* One translated block. */
+/*
+ * One translated block, in two pieces: the hot one has the instructions and nothing else, so that
+ * what runs lies close together; the cold one has the exit stubs, the landing of indirect branches
+ * and the constant.
+ */
+struct piece {
+    uint8_t *rw;
+    uint64_t rx;
+    uint32_t size;
+};
 struct code {
     struct blink_jit_code *core; /* core's record of it */
     uint64_t rip;                /* of the block */
     uint64_t exit_rip[2];
     const struct blink_insn *last; /* instruction of EXIT_INTERPRET and EXIT_SYSCALL */
-    uint8_t *rw;                   /* of the landing */
-    uint64_t rx;
-    uint32_t size;
-    uint32_t body;    /* offset of the body */
-    uint32_t stubs;   /* offset of the first exit stub: what follows runs out by itself */
-    uint32_t link[2]; /* offset of the 32-bit displacement, 0: no such exit */
-    uint32_t jump[2]; /* where the unconditional jump of the exit begins, 0: it is a Jcc */
-    uint32_t stub[2]; /* offset of what it leads to while not linked */
+    struct piece hot, cold;
+    uint32_t landing; /* offsets in the cold piece: from landing to landing_end R11 is the RIP */
+    uint32_t landing_end;
+    uint32_t link[2]; /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
+    uint32_t jump[2]; /* where the unconditional jump of the exit begins, NO_JUMP: it is a Jcc */
+    uint32_t stub[2]; /* offset in the cold piece of what it leads to while not linked */
     uint32_t count;
     bool dead;
-    struct place place[]; /* count + 1; the last is where the instructions end */
+    struct place place[]; /* count */
 };
+#define NO_JUMP UINT32_MAX
 
-/* Codes of one arena in order of address; read by signal handlers, so it never moves. */
+/* Pieces of one kind in one arena in order of address; read by signal handlers, so it never moves.
+ * They lie in chunks that core gave, the latest of which has room left. */
 #define MAX_CODES  (1u << 20)
 #define MAX_ARENAS 8u
+#define CHUNK_SIZE (256u << 10)
+enum { HOT, COLD, KINDS };
 struct code_list {
     struct code **v; /* a reservation of MAX_CODES */
     uint32_t count;  /* atomic */
+    struct piece chunk;
+    uint32_t used; /* bytes of the chunk */
 };
 
 #define TABLE_SIZE 65536u
@@ -115,7 +125,7 @@ struct blink_plugin {
     const struct blink_host *host;
     struct blink_jit_host_iface api;
     bool has_avx;
-    struct code_list list[MAX_ARENAS];
+    struct code_list list[MAX_ARENAS][KINDS];
     struct code **by_id; /* a reservation of MAX_CODES */
     uint32_t ids;
     /* Landing of the block at a RIP, by its low 16 bits, below 2 GiB; every entry is an atomic
@@ -169,7 +179,8 @@ uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
                     const struct blink_jit_code *code, struct blink_jit_code **from,
                     uint32_t *exit);
 
-/* recover.c */
+/* recover.c: the code whose hot or cold piece has host address pc, or NULL. [signal] */
+const struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t kind);
 int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc);
 /* x87 registers from an FXSAVE image, and back. */
 void x87_from_image(struct blink_cpu *cpu, const uint8_t *image);

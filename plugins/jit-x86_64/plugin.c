@@ -42,8 +42,11 @@ static void flush(struct blink_plugin *self) {
         free(self->by_id[k]);
     self->ids = 0;
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
-        self->list[a].count = 0;
         self->glue[a].made = false;
+        for (uint32_t k = 0; k < KINDS; k++) {
+            self->list[a][k].count = self->list[a][k].used = 0;
+            self->list[a][k].chunk.size = 0;
+        }
     }
     self->any = NULL;
 }
@@ -56,8 +59,10 @@ static void deactivate(struct blink_plugin *self) {
     self->by_id = NULL;
     self->table = NULL;
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
-        release(self->list[a].v, LIST_BYTES);
-        self->list[a].v = NULL;
+        for (uint32_t k = 0; k < KINDS; k++) {
+            release(self->list[a][k].v, LIST_BYTES);
+            self->list[a][k].v = NULL;
+        }
     }
 }
 
@@ -70,8 +75,10 @@ static int activate(struct blink_plugin *self) {
     self->table = reserve(TABLE_BYTES, MAP_32BIT);
     bool ok = self->by_id && self->table;
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
-        self->list[a].v = reserve(LIST_BYTES, 0);
-        ok = ok && self->list[a].v;
+        for (uint32_t k = 0; k < KINDS; k++) {
+            self->list[a][k].v = reserve(LIST_BYTES, 0);
+            ok = ok && self->list[a][k].v;
+        }
     }
     if (!ok)
         deactivate(self);
@@ -87,14 +94,15 @@ static void destroy(struct blink_plugin *self) {
 
 /* Threads may run through it meanwhile: the displacement is aligned. */
 static void patch(const struct code *c, uint32_t exit, int32_t displacement) {
-    __atomic_store_n((int32_t *)(void *)(c->rw + c->link[exit]), displacement, __ATOMIC_RELEASE);
+    __atomic_store_n((int32_t *)(void *)(c->hot.rw + c->link[exit]), displacement,
+                     __ATOMIC_RELEASE);
 }
 
 static void link(struct blink_plugin *self, struct blink_jit_code *from, uint32_t exit,
                  const struct blink_jit_code *to) {
     const struct code *f = from->jit_private;
     (void)self;
-    int64_t away = (int64_t)((uintptr_t)to->entry - (f->rx + f->link[exit] + 4));
+    int64_t away = (int64_t)((uintptr_t)to->entry - (f->hot.rx + f->link[exit] + 4));
     if (f->link[exit] && away == (int32_t)away)
         patch(f, exit, (int32_t)away);
 }
@@ -103,14 +111,14 @@ static void unlink(struct blink_plugin *self, struct blink_jit_code *from, uint3
     const struct code *f = from->jit_private;
     (void)self;
     if (f->link[exit])
-        patch(f, exit, (int32_t)(f->stub[exit] - (f->link[exit] + 4)));
+        patch(f, exit, (int32_t)(f->cold.rx + f->stub[exit] - (f->hot.rx + f->link[exit] + 4)));
 }
 
 /* The memory stays until the flush: a thread may be in it, and a signal may ask about it. */
 static void drop(struct blink_plugin *self, struct blink_jit_code *code) {
     struct code *c = code->jit_private;
     uint64_t *slot = &self->table[c->rip & (TABLE_SIZE - 1)];
-    if (*slot == c->rx + c->body - LANDING_SIZE)
+    if (*slot == c->cold.rx + c->landing)
         __atomic_store_n(slot, self->any->miss, __ATOMIC_RELEASE);
     code->jit_private = NULL;
 }

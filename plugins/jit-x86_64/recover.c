@@ -76,19 +76,24 @@ static void take_fp(struct blink_cpu *cpu, const ucontext_t *c) {
         x87_from_image(cpu, image);
 }
 
-static const struct code *find(const struct blink_plugin *self, uint64_t pc) {
+static const struct piece *piece_of(const struct code *c, uint32_t kind) {
+    return kind == HOT ? &c->hot : &c->cold;
+}
+
+const struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t kind) {
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
-        const struct code_list *list = &self->list[a];
+        const struct code_list *list = &self->list[a][kind];
         uint32_t low = 0, high = __atomic_load_n(&list->count, __ATOMIC_ACQUIRE);
         /* The last that begins at or before pc. */
         while (low < high) {
             uint32_t middle = (low + high) / 2;
-            if (list->v[middle]->rx <= pc)
+            if (piece_of(list->v[middle], kind)->rx <= pc)
                 low = middle + 1;
             else
                 high = middle;
         }
-        if (low > 0 && pc - list->v[low - 1]->rx < list->v[low - 1]->size)
+        const struct piece *p = low ? piece_of(list->v[low - 1], kind) : NULL;
+        if (p && pc - p->rx < p->size)
             return list->v[low - 1];
     }
     return NULL;
@@ -124,19 +129,23 @@ static void settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
 }
 
 static void locate(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
-    if (at < c->body) {
-        cpu->rip = cpu->gpr[BLINK_R11];
-        cpu->gpr[BLINK_R11] = cpu->jit_slot[SLOT_A];
-        cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_B];
-        return;
-    }
     for (uint32_t k = 0; k < 2; k++) {
-        if (c->jump[k] && at >= c->jump[k] && at < c->link[k] + 4) {
+        if (c->jump[k] != NO_JUMP && at >= c->jump[k] && at < c->link[k] + 4) {
             cpu->rip = c->exit_rip[k];
             return;
         }
     }
     settle(cpu, c, at);
+}
+
+/* In the landing; at its last jump all is done. */
+static void land(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
+    cpu->rip = c->rip;
+    if (at >= c->landing_end)
+        return;
+    cpu->rip = cpu->gpr[BLINK_R11];
+    cpu->gpr[BLINK_R11] = cpu->jit_slot[SLOT_A];
+    cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_B];
 }
 
 static int in_glue(const struct blink_plugin *self, uint64_t pc) {
@@ -158,14 +167,18 @@ int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *contex
     int rc = in_glue(self, pc);
     if (rc != -ENOENT)
         return rc;
-    const struct code *code = find(self, pc);
-    if (!code)
+    const struct code *hot = recover_find(self, pc, HOT);
+    const struct code *cold = hot ? NULL : recover_find(self, pc, COLD);
+    if (!hot && !cold)
         return -ENOENT;
-    uint32_t at = (uint32_t)(pc - code->rx);
-    if (at >= code->stubs)
+    /* The exit stubs run out by themselves. */
+    if (cold && pc - cold->cold.rx < cold->landing)
         return -EAGAIN;
     take_gprs(cpu, c);
     take_fp(cpu, c);
-    locate(cpu, code, at);
+    if (hot)
+        locate(cpu, hot, (uint32_t)(pc - hot->hot.rx));
+    else
+        land(cpu, cold, (uint32_t)(pc - cold->cold.rx));
     return 0;
 }

@@ -6,43 +6,33 @@
 
 #include "emit.h"
 
-/* Worst case an instruction, and everything else of a code. */
+/* Worst case an instruction, and of all that stands apart from them. */
 #define INSN_ROOM 80u
-#define TAIL_ROOM 256u
+#define HOT_ALIGN 16u
+#define COLD_ROOM 128u
 
 /*
  * Where indirect branches arrive: R11 holds the RIP they want, the guest's R11 and RCX are in their
  * slots. JRCXZ tests without a flag whether it is this block they want.
  */
-static void emit_landing(struct emit *e, const struct glue *glue, uint64_t rip) {
+static void emit_landing(struct emit *e, const struct glue *glue, struct code *code) {
     static const uint8_t add[] = {0x4a, 0x8d, 0x0c, 0x19}; /* lea rcx, [rcx + r11] */
     static const uint8_t subtract[] = {0x49, 0x8d, 0x8b};  /* lea rcx, [r11 + disp32] */
     static const uint8_t test[] = {0xe3, 0x05};            /* jrcxz over the jmp */
-    if (rip <= INT32_MAX) {
+    code->landing = e->at;
+    if (code->rip <= INT32_MAX) {
         emit_bytes(e, subtract, sizeof subtract);
-        emit32(e, (uint32_t)-rip);
+        emit32(e, (uint32_t)-code->rip);
     } else {
-        emit_mov_imm(e, BLINK_RCX, -rip);
+        emit_mov_imm(e, BLINK_RCX, -code->rip);
         emit_bytes(e, add, sizeof add);
     }
     emit_bytes(e, test, sizeof test);
     emit_jmp(e, glue->miss);
     emit_gs_load(e, BLINK_RCX, SLOT(SLOT_B));
     emit_gs_load(e, BLINK_R11, SLOT(SLOT_A));
-}
-
-/* The landing ends where the body begins, so its start is found from the body. */
-static void emit_landing_padded(struct emit *e, const struct glue *glue, uint64_t rip) {
-    uint32_t start = e->at;
-    emit_landing(e, glue, rip);
-    uint32_t size = e->at - start;
-    if (e->full)
-        return;
-    /* Displacements in it are relative: write it again at its place. */
-    e->at = start;
-    for (uint32_t k = size; k < LANDING_SIZE; k++)
-        emit8(e, 0x90);
-    emit_landing(e, glue, rip);
+    code->landing_end = e->at;
+    emit_jmp(e, code->hot.rx);
 }
 
 /* The x87 registers are loaded at entry only if the guest's are not as after FNINIT. */
@@ -56,12 +46,13 @@ static void emit_exit(struct emit *e, const struct glue *glue, uint32_t value) {
 }
 
 /* Stubs for the exits that exist, each reached while its exit is not linked. */
-static void emit_stubs(struct emit *e, const struct glue *glue, struct code *code, uint32_t id) {
+static void emit_stubs(struct emit *e, const struct glue *glue, struct emit *hot, struct code *code,
+                       uint32_t id) {
     for (uint32_t k = 0; k < 2; k++) {
         if (!code->link[k])
             continue;
         code->stub[k] = e->at;
-        emit_fix32(e, code->link[k], e->at - (code->link[k] + 4));
+        emit_fix32(hot, code->link[k], (uint32_t)(emit_here(e) - (hot->rx + code->link[k] + 4)));
         emit_exit(e, glue, id << 2 | k);
     }
 }
@@ -100,7 +91,7 @@ static uint32_t emit_insn(struct emit *e, struct branch_context *b, const struct
     p->reg_a = p->reg_b = NO_REG;
     p->commit = NEVER;
     p->after = AFTER_NEXT;
-    b->code->jump[0] = b->code->jump[1] = 0;
+    b->code->jump[0] = b->code->jump[1] = NO_JUMP;
     b->code->link[0] = b->code->link[1] = 0;
     b->literal = 0;
     b->code->last = i;
@@ -124,87 +115,128 @@ static void emit_body(struct emit *e, struct branch_context *b, const struct bli
         branch_exit(e, code, 1, block->end_rip);
 }
 
-static void emit_literal(struct emit *e, struct branch_context *b) {
+static void emit_literal(struct emit *e, struct emit *hot, const struct branch_context *b) {
     if (!b->literal)
         return;
     while (e->at & 7)
         emit8(e, 0xcc);
-    emit_fix32(e, b->literal_at, e->at - (b->literal_at + 4));
+    emit_fix32(hot, b->literal_at, (uint32_t)(emit_here(e) - (hot->rx + b->literal_at + 4)));
     emit64(e, b->literal);
 }
 
-static bool remember(struct blink_plugin *self, struct code *code, uint32_t arena) {
-    struct code_list *list = &self->list[arena];
-    if (list->count >= MAX_CODES || self->ids >= MAX_CODES)
-        return false;
-    self->by_id[self->ids++] = code;
+/* ---- where it goes ---- */
+
+#define GLUE_REACH UINT64_C(0x70000000)
+
+static uint64_t distance(uint64_t a, uint64_t b) {
+    return a > b ? a - b : b - a;
+}
+
+/* An arena that code for `near` can use; MAX_ARENAS if core must be asked. */
+static uint32_t arena_near(const struct blink_plugin *self, uint64_t near) {
+    for (uint32_t a = 0; a < MAX_ARENAS; a++)
+        if (self->glue[a].made && distance(self->glue[a].start, near) < GLUE_REACH)
+            return a;
+    return MAX_ARENAS;
+}
+
+/* A chunk of core's, and the glue of its arena if it is the arena's first. */
+static int new_chunk(struct blink_plugin *self, uint64_t near, uint32_t kind, uint32_t *arena) {
+    struct blink_jit_space space = {.struct_size = sizeof space};
+    for (;;) {
+        int rc = self->api.code_alloc(self->host->machine, near, CHUNK_SIZE, &space);
+        if (rc)
+            return rc;
+        if (space.arena >= MAX_ARENAS)
+            return -ENOTSUP;
+        if (self->glue[space.arena].made)
+            break;
+        glue_write(self, &space);
+    }
+    self->api.code_commit(self->host->machine, &space, CHUNK_SIZE);
+    struct code_list *list = &self->list[space.arena][kind];
+    list->chunk = (struct piece){space.rw, (uintptr_t)space.rx, CHUNK_SIZE};
+    list->used = 0;
+    *arena = space.arena;
+    return 0;
+}
+
+/* `room` bytes of the chunk of a kind. */
+static int reserve(struct blink_plugin *self, uint64_t near, uint32_t kind, uint32_t room,
+                   uint32_t *arena, struct piece *out) {
+    uint32_t a = *arena;
+    int rc = 0;
+    if (a == MAX_ARENAS || room > self->list[a][kind].chunk.size - self->list[a][kind].used)
+        rc = new_chunk(self, near, kind, &a);
+    if (rc)
+        return rc;
+    const struct code_list *list = &self->list[a][kind];
+    *out = (struct piece){list->chunk.rw + list->used, list->chunk.rx + list->used, room};
+    *arena = a;
+    return 0;
+}
+
+static void keep(struct code_list *list, struct code *code, uint32_t size, uint32_t align) {
+    list->used += (size + align - 1) & ~(align - 1);
     list->v[list->count] = code;
     __atomic_store_n(&list->count, list->count + 1, __ATOMIC_RELEASE);
-    return true;
 }
 
 static int write_code(struct blink_plugin *self, const struct blink_jit_block *block,
-                      struct code *code, struct blink_jit_space *space, uint32_t room) {
-    struct emit e = {.rw = space->rw, .rx = (uintptr_t)space->rx, .cap = room};
-    const struct glue *glue = &self->glue[space->arena];
+                      struct code *code, const struct glue *glue) {
+    struct emit hot = {.rw = code->hot.rw, .rx = code->hot.rx, .cap = code->hot.size};
+    struct emit cold = {.rw = code->cold.rw, .rx = code->cold.rx, .cap = code->cold.size};
     struct branch_context b = {.self = self, .code = code, .glue = glue, .mode = block->mode};
-    uint32_t id = self->ids;
-    emit_landing_padded(&e, glue, block->rip);
-    code->body = e.at;
-    emit_body(&e, &b, block, id);
-    code->place[code->count].start = e.at;
-    code->stubs = e.at;
-    emit_stubs(&e, glue, code, id);
-    emit_literal(&e, &b);
-    code->size = e.at;
-    return e.full ? -ENOTSUP : 0;
+    code->jump[0] = code->jump[1] = NO_JUMP;
+    emit_body(&hot, &b, block, self->ids);
+    emit_stubs(&cold, glue, &hot, code, self->ids);
+    emit_landing(&cold, glue, code);
+    emit_literal(&cold, &hot, &b);
+    code->hot.size = hot.at;
+    code->cold.size = cold.at;
+    return hot.full || cold.full ? -ENOTSUP : 0;
 }
 
-/* Room for a code in an arena that has its glue. */
-static int allocate(struct blink_plugin *self, uint64_t near, uint32_t room,
-                    struct blink_jit_space *space) {
-    for (uint32_t tries = 0; tries <= MAX_ARENAS; tries++) {
-        int rc = self->api.code_alloc(self->host->machine, near, room, space);
-        if (rc)
-            return rc;
-        if (space->arena >= MAX_ARENAS)
-            return -ENOTSUP;
-        if (self->glue[space->arena].made)
-            return 0;
-        glue_write(self, space);
-    }
-    return -ENOSPC;
+static int place_code(struct blink_plugin *self, const struct blink_jit_block *block,
+                      struct code *code) {
+    uint32_t arena = arena_near(self, block->rip), hot_arena;
+    int rc =
+        reserve(self, block->rip, HOT, block->count * INSN_ROOM + COLD_ROOM, &arena, &code->hot);
+    hot_arena = arena;
+    if (rc == 0)
+        rc = reserve(self, block->rip, COLD, COLD_ROOM, &arena, &code->cold);
+    /* Core may have opened another arena between the two; the next time both are in it. */
+    if (rc == 0 && arena != hot_arena)
+        rc = -ENOSPC;
+    if (rc == 0)
+        rc = write_code(self, block, code, &self->glue[arena]);
+    if (rc)
+        return rc;
+    keep(&self->list[arena][HOT], code, code->hot.size, HOT_ALIGN);
+    keep(&self->list[arena][COLD], code, code->cold.size, 1);
+    self->by_id[self->ids++] = code;
+    return 0;
 }
 
 int translate_block(struct blink_plugin *self, const struct blink_jit_block *block,
                     struct blink_jit_code *out) {
     const uint32_t wanted = BLINK_MODE_BITS64 | BLINK_MODE_PROT | BLINK_MODE_CPL3;
-    struct blink_jit_space space = {.struct_size = sizeof space};
-    uint32_t room = LANDING_SIZE + block->count * INSN_ROOM + TAIL_ROOM;
     if ((block->mode & ~(BLINK_MODE_SS32 | BLINK_MODE_NOAVX)) != wanted || block->cs_base)
         return -ENOTSUP;
     if (self->ids >= MAX_CODES)
         return -ENOSPC;
-    struct code *code = calloc(1, sizeof *code + (block->count + 1) * sizeof code->place[0]);
+    struct code *code = calloc(1, sizeof *code + block->count * sizeof code->place[0]);
     if (!code)
         return -ENOMEM;
-    int rc = allocate(self, block->rip, room < GLUE_ROOM ? GLUE_ROOM : room, &space);
-    if (rc == 0) {
-        code->core = out;
-        code->rip = block->rip;
-        code->rw = space.rw;
-        code->rx = (uintptr_t)space.rx;
-        rc = write_code(self, block, code, &space, room);
-        self->api.code_commit(self->host->machine, &space, rc ? 0 : code->size);
-    }
-    if (rc == 0 && !remember(self, code, space.arena))
-        rc = -ENOSPC;
+    code->core = out;
+    code->rip = block->rip;
+    int rc = place_code(self, block, code);
     if (rc) {
         free(code);
         return rc;
     }
-    out->entry = space.rx + code->body;
-    out->size = code->size;
+    out->entry = (void *)(uintptr_t)code->hot.rx;
+    out->size = code->hot.size + code->cold.size;
     out->exits = 2;
     out->jit_private = code;
     return 0;
