@@ -67,13 +67,18 @@ static void run(struct blink_plugin *self, struct blink_cpu *cpu, uint64_t targe
                                  (cpu->jit_slot[SLOT_FLAGS] & LIVE_FLAGS));
 }
 
-/* The code that is known for rip, made known to the table; 0 if there is none. */
+/* The code that is known for rip, made known to the tables; 0 if there is none. */
 static uint64_t look_up(struct blink_plugin *self, struct blink_cpu *cpu) {
     uint64_t entry = (uintptr_t)self->api.lookup(cpu);
     const struct code *code = entry ? recover_find(self, entry, HOT) : NULL;
-    if (code)
-        __atomic_store_n(&self->table[cpu->rip & (TABLE_SIZE - 1)], code->cold.rx + code->landing,
-                         __ATOMIC_RELAXED);
+    if (!code)
+        return entry;
+    uint64_t *slot = &self->table[cpu->rip & (TABLE_SIZE - 1)];
+    uint64_t old = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    if (old == self->any->miss)
+        __atomic_store_n(slot, code->cold.rx + code->landing, __ATOMIC_RELEASE);
+    __atomic_store_n(&self->second[second_slot(cpu->rip)], (struct code *)(uintptr_t)code,
+                     __ATOMIC_RELEASE);
     return entry;
 }
 

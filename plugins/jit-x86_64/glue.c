@@ -119,15 +119,84 @@ static uint64_t emit_leave(struct emit *e, bool ymm) {
     return start;
 }
 
-/* An indirect branch to what nothing is known of: RIP is in R11. */
-static uint64_t emit_miss(struct emit *e, uint64_t leave) {
-    uint64_t start = emit_here(e);
+/* The guest's flags to AX and back. */
+static void save_flags(struct emit *e) {
+    static const uint8_t code[] = {0x9f, 0x0f, 0x90, 0xc0}; /* lahf; seto al */
+    emit_bytes(e, code, sizeof code);
+}
+static void restore_flags(struct emit *e) {
+    static const uint8_t code[] = {0x04, 0x7f, 0x9e}; /* add al, 127; sahf */
+    emit_bytes(e, code, sizeof code);
+}
+
+static uint32_t emit_jcc(struct emit *e, uint32_t cc) {
+    emit8(e, 0x0f);
+    emit8(e, 0x80 | cc);
+    emit32(e, 0);
+    return e->at;
+}
+static void land_here(struct emit *e, uint32_t after) {
+    emit_fix32(e, after - 4, e->at - after);
+}
+
+/* RCX = second[second_slot(R11)] */
+static void emit_second_slot(struct emit *e, const struct blink_plugin *self) {
+    static const uint8_t hash[] = {
+        0x44, 0x89, 0xd9, /* mov ecx, r11d */
+        0xc1, 0xe9, 0x0c, /* shr ecx, 12 */
+        0x44, 0x31, 0xd9, /* xor ecx, r11d */
+        0x81, 0xe1,       /* and ecx, imm32 */
+    };
+    static const uint8_t load[] = {0x48, 0x8b, 0x0c, 0xcd}; /* mov rcx, [rcx * 8 + disp32] */
+    emit_bytes(e, hash, sizeof hash);
+    emit32(e, SECOND_SIZE - 1);
+    emit_bytes(e, load, sizeof load);
+    emit32(e, (uint32_t)(uintptr_t)self->second);
+}
+
+/*
+ * An indirect branch whose landing is another's: R11 is the RIP. The second table is asked, with
+ * the flags out of the way; then C is.
+ */
+static void emit_miss(struct emit *e, const struct blink_plugin *self, struct glue *g) {
+    static const uint8_t test[] = {0x48, 0x85, 0xc9};            /* test rcx, rcx */
+    static const uint8_t compare[] = {0x4c, 0x3b, 0x99};         /* cmp r11, [rcx + disp32] */
+    static const uint8_t body[] = {0x48, 0x8b, 0x89};            /* mov rcx, [rcx + disp32] */
+    static const uint8_t attention[] = {0x65, 0x83, 0x3c, 0x25}; /* cmp dword gs:[offset], 0 */
+    uint32_t fail[3];
+    g->miss = emit_here(e);
     emit_gs_store(e, BLINK_R11, CPU(rip));
+    emit_gs_store(e, BLINK_RAX, SLOT(SLOT_C));
+    save_flags(e);
+    emit_second_slot(e, self);
+    emit_bytes(e, test, sizeof test);
+    fail[0] = emit_jcc(e, BLINK_CC_E);
+    emit_bytes(e, compare, sizeof compare);
+    emit32(e, (uint32_t)offsetof(struct code, rip));
+    fail[1] = emit_jcc(e, BLINK_CC_NE);
+    emit_bytes(e, body, sizeof body);
+    emit32(e, (uint32_t)(offsetof(struct code, hot) + offsetof(struct piece, rx)));
+    emit_gs_store(e, BLINK_RCX, SLOT(SLOT_TARGET));
+    g->miss_checked = emit_here(e);
+    emit_bytes(e, attention, sizeof attention);
+    emit32(e, CPU(attention));
+    emit8(e, 0);
+    fail[2] = emit_jcc(e, BLINK_CC_NE);
+    restore_flags(e);
+    emit_gs_load(e, BLINK_RAX, SLOT(SLOT_C));
     emit_gs_load(e, BLINK_RCX, SLOT(SLOT_B));
     emit_gs_load(e, BLINK_R11, SLOT(SLOT_A));
+    emit_jmp_gs(e, SLOT(SLOT_TARGET));
+    g->miss_end = emit_here(e);
+    for (uint32_t k = 0; k < 3; k++)
+        land_here(e, fail[k]);
+    restore_flags(e);
+    emit_gs_load(e, BLINK_RAX, SLOT(SLOT_C));
+    emit_gs_load(e, BLINK_RCX, SLOT(SLOT_B));
+    emit_gs_load(e, BLINK_R11, SLOT(SLOT_A));
+    g->redirect = emit_here(e);
     emit_gs_store_imm(e, SLOT(SLOT_EXIT), EXIT_INDIRECT);
-    emit_jmp(e, leave);
-    return start;
+    emit_jmp(e, g->leave);
 }
 
 void glue_write(struct blink_plugin *self, const struct blink_jit_space *space) {
@@ -137,7 +206,7 @@ void glue_write(struct blink_plugin *self, const struct blink_jit_space *space) 
     emit_enter(&e, 0, g);
     emit_enter(&e, self->has_avx, g);
     g->leave = emit_leave(&e, self->has_avx);
-    g->miss = emit_miss(&e, g->leave);
+    emit_miss(&e, self, g);
     g->end = emit_here(&e);
     self->api.code_commit(self->host->machine, space, e.at);
     __atomic_store_n(&g->made, true, __ATOMIC_RELEASE);

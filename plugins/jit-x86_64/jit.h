@@ -25,6 +25,7 @@ enum {
     SLOT_HOST_RSP,
     SLOT_HOST_MXCSR,
     SLOT_X87, /* 1: the host's x87 registers hold the guest's */
+    SLOT_C,   /* RAX in the second look-up of an indirect branch */
     SLOT_COUNT
 };
 #define SLOT(n)    ((uint32_t)(offsetof(struct blink_cpu, jit_slot) + 8 * (n)))
@@ -111,6 +112,11 @@ struct code_list {
 };
 
 #define TABLE_SIZE 65536u
+/* What the first table has no room for: codes by a hash of their RIP, compared in the glue. */
+#define SECOND_SIZE 131072u
+static inline uint32_t second_slot(uint64_t rip) {
+    return (uint32_t)(rip ^ (uint32_t)rip >> 12) & (SECOND_SIZE - 1);
+}
 
 /* Host code between C and generated code, in each arena, as generated code must reach it. */
 struct glue {
@@ -119,6 +125,8 @@ struct glue {
     uint64_t enter[2];             /* void enter(void *target); [1] loads the upper halves of YMM */
     uint64_t checked[2], early[2]; /* between these a signal that comes would be missed */
     uint64_t leave, miss;
+    /* In the second look-up: from miss_checked on a signal redirects the jump that ends it. */
+    uint64_t miss_checked, miss_end, redirect;
 };
 
 struct blink_plugin {
@@ -131,6 +139,7 @@ struct blink_plugin {
     /* Landing of the block at a RIP, by its low 16 bits, below 2 GiB; every entry is an atomic
      * pointer that is safe to jump to. */
     uint64_t *table;
+    struct code **second; /* by second_slot, below 2 GiB; NULL: none */
     struct glue glue[MAX_ARENAS];
     const struct glue *any; /* the first made, whose miss fills the table; NULL: none yet */
 };

@@ -34,8 +34,9 @@ static void release(void *p, size_t size) {
         munmap(p, size);
 }
 
-#define LIST_BYTES  (MAX_CODES * sizeof(struct code *))
-#define TABLE_BYTES (TABLE_SIZE * sizeof(uint64_t))
+#define LIST_BYTES   (MAX_CODES * sizeof(struct code *))
+#define TABLE_BYTES  (TABLE_SIZE * sizeof(uint64_t))
+#define SECOND_BYTES (SECOND_SIZE * sizeof(struct code *))
 
 static void flush(struct blink_plugin *self) {
     for (uint32_t k = 0; k < self->ids; k++)
@@ -49,6 +50,8 @@ static void flush(struct blink_plugin *self) {
         }
     }
     self->any = NULL;
+    if (self->second)
+        madvise(self->second, SECOND_BYTES, MADV_DONTNEED);
 }
 
 static void deactivate(struct blink_plugin *self) {
@@ -56,8 +59,10 @@ static void deactivate(struct blink_plugin *self) {
         flush(self);
     release(self->by_id, LIST_BYTES);
     release(self->table, TABLE_BYTES);
+    release(self->second, SECOND_BYTES);
     self->by_id = NULL;
     self->table = NULL;
+    self->second = NULL;
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
         for (uint32_t k = 0; k < KINDS; k++) {
             release(self->list[a][k].v, LIST_BYTES);
@@ -73,7 +78,8 @@ static int activate(struct blink_plugin *self) {
                     __builtin_cpu_supports("f16c");
     self->by_id = reserve(LIST_BYTES, 0);
     self->table = reserve(TABLE_BYTES, MAP_32BIT);
-    bool ok = self->by_id && self->table;
+    self->second = reserve(SECOND_BYTES, MAP_32BIT);
+    bool ok = self->by_id && self->table && self->second;
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
         for (uint32_t k = 0; k < KINDS; k++) {
             self->list[a][k].v = reserve(LIST_BYTES, 0);
@@ -120,6 +126,9 @@ static void drop(struct blink_plugin *self, struct blink_jit_code *code) {
     uint64_t *slot = &self->table[c->rip & (TABLE_SIZE - 1)];
     if (*slot == c->cold.rx + c->landing)
         __atomic_store_n(slot, self->any->miss, __ATOMIC_RELEASE);
+    struct code **second = &self->second[second_slot(c->rip)];
+    if (*second == c)
+        __atomic_store_n(second, NULL, __ATOMIC_RELEASE);
     code->jit_private = NULL;
 }
 

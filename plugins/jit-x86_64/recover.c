@@ -148,7 +148,7 @@ static void land(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_B];
 }
 
-static int in_glue(const struct blink_plugin *self, uint64_t pc) {
+static int in_glue(const struct blink_plugin *self, struct blink_cpu *cpu, uint64_t pc) {
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
         const struct glue *g = &self->glue[a];
         if (!__atomic_load_n(&g->made, __ATOMIC_ACQUIRE) || pc < g->start || pc >= g->end)
@@ -157,6 +157,9 @@ static int in_glue(const struct blink_plugin *self, uint64_t pc) {
         for (uint32_t k = 0; k < 2; k++)
             if (pc >= g->checked[k] && pc < g->early[k])
                 return 0;
+        /* Past its look at attention: what it is about to jump to leaves instead. */
+        if (pc >= g->miss_checked && pc < g->miss_end)
+            cpu->jit_slot[SLOT_TARGET] = g->redirect;
         return -EAGAIN;
     }
     return -ENOENT;
@@ -164,7 +167,7 @@ static int in_glue(const struct blink_plugin *self, uint64_t pc) {
 
 int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc) {
     const ucontext_t *c = context;
-    int rc = in_glue(self, pc);
+    int rc = in_glue(self, cpu, pc);
     if (rc != -ENOENT)
         return rc;
     const struct code *hot = recover_find(self, pc, HOT);
