@@ -108,8 +108,10 @@ int64_t lx_sys_accept4(struct lx_call *c) {
 static const struct {
     uint32_t level, first, last;
 } refused[] = {
-    {IPPROTO_IP, 64, 95},   /* iptables, arptables */
-    {IPPROTO_IPV6, 64, 95}, /* ip6tables */
+    {IPPROTO_IP, 64, 65},   /* IPT_SO_SET_REPLACE and what belongs to it */
+    {IPPROTO_IP, 96, 97},   /* the same of arptables */
+    {IPPROTO_IP, 128, 131}, /* of ebtables */
+    {IPPROTO_IPV6, 64, 65}, /* of ip6tables */
     {IPPROTO_TCP, 35, 35},  /* TCP_ZEROCOPY_RECEIVE */
     {LEVEL_SCTP, 110, 111}, /* SCTP_SOCKOPT_CONNECTX, CONNECTX3 */
     {LEVEL_XDP, 0, ANY},

@@ -245,6 +245,10 @@ static void options(void **state) {
             CALL(g, SYS_getsockopt, s, refused[k].level, refused[k].name, GOOD, GOOD + 64),
             -ENOPROTOOPT);
     }
+    /* A number between two of them is a plain one. */
+    int64_t six = CALL(g, SYS_socket, AF_INET6, SOCK_DGRAM, 0);
+    if (six >= 0)
+        assert_int_equal(CALL(g, SYS_setsockopt, six, IPPROTO_IPV6, IPV6_RECVTCLASS, GOOD, 4), 0);
     /* A filter that takes nothing: its instructions are the guest's. */
     struct {
         uint16_t code;
