@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cpu/cpu.h"
 #include "exec/internal.h"
 
 static void interrupt(struct blink_cpu *cpu, uint32_t bits) {
@@ -26,6 +27,10 @@ static void stats(struct blink_machine *machine, struct blink_exec_stats *out) {
     exec_stats(machine_exec(machine), out);
 }
 
+static void cpuid(struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    cpu_cpuid(cpu, leaf, subleaf, out);
+}
+
 const struct blink_exec_iface exec_iface = {
     .struct_size = sizeof exec_iface,
     .syscall = signals_syscall,
@@ -41,6 +46,7 @@ const struct blink_exec_iface exec_iface = {
     .vcpu_count = vcpu_count,
     .count = count,
     .stats = stats,
+    .cpuid = cpuid,
 };
 
 /* ---- blink.debug/1 ---- */

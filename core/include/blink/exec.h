@@ -99,6 +99,8 @@ struct blink_exec_iface {
     void (*count)(struct blink_cpu *cpu, uint32_t syscalls, uint32_t signals);
     /* Sum of all counters. [any] */
     void (*stats)(struct blink_machine *machine, struct blink_exec_stats *out);
+    /* What CPUID tells the guest: EAX, EBX, ECX, EDX. [vcpu] */
+    void (*cpuid)(struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 };
 
 #ifdef __cplusplus

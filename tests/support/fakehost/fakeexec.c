@@ -110,6 +110,21 @@ static void exec_stats(struct blink_machine *m, struct blink_exec_stats *out) {
     out->signals = m->exec.counted_signals;
 }
 
+/* A processor with a name and SSE2, no more. */
+static void exec_cpuid(struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    (void)cpu, (void)subleaf;
+    memset(out, 0, 4 * sizeof out[0]);
+    if (leaf == 0) {
+        out[0] = 1;
+        memcpy(&out[1], "Fake", 4);
+        memcpy(&out[3], "Host", 4);
+        memcpy(&out[2], "CPU.", 4);
+    } else if (leaf == 1) {
+        out[0] = 0x00a20f12;
+        out[3] = 1u << 0 | 1u << 25 | 1u << 26;
+    }
+}
+
 const struct blink_exec_iface fakehost_exec_iface = {
     .struct_size = sizeof fakehost_exec_iface,
     .syscall = exec_syscall,
@@ -125,6 +140,7 @@ const struct blink_exec_iface fakehost_exec_iface = {
     .vcpu_count = exec_vcpu_count,
     .count = exec_count,
     .stats = exec_stats,
+    .cpuid = exec_cpuid,
 };
 
 /* ---- for the test ---- */
