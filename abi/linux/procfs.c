@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "arg.h"
+#include "procfs.h"
 
 /* ---- maps ---- */
 
@@ -179,8 +180,9 @@ static const struct {
     const char *name;
     int (*write)(struct lx_call *c, FILE *f);
 } files[] = {
-    {"maps", write_maps},       {"smaps", write_smaps}, {"cmdline", write_cmdline},
-    {"environ", write_environ}, {"auxv", write_auxv},   {"stat", write_stat},
+    {"maps", write_maps},          {"smaps", write_smaps}, {"cmdline", write_cmdline},
+    {"environ", write_environ},    {"auxv", write_auxv},   {"stat", write_stat},
+    {"cpuinfo", lx_write_cpuinfo},
 };
 #define FILES (sizeof files / sizeof files[0])
 

@@ -256,6 +256,20 @@ static void tells_of_guest(void **state) {
     assert_true(open_path(g, "/proc/1/cmdline", O_RDONLY) >= 0);
 }
 
+static void tells_of_processor(void **state) {
+    struct guest *g = *state;
+    char text[16384];
+    slurp(g, "/proc/cpuinfo", text, sizeof text);
+    const char *head = "processor\t: 0\nvendor_id\t: FakeHostCPU.\ncpu family\t: 25\n"
+                       "model\t\t: 33\nmodel name\t: unknown\nstepping\t: 2\n";
+    assert_int_equal(strncmp(text, head, strlen(head)), 0);
+    assert_non_null(strstr(text, "\nflags\t\t: fpu sse sse2\n"));
+    size_t processors = 0;
+    for (const char *p = text; (p = strstr(p, "processor\t:")); p++)
+        processors++;
+    assert_int_equal(processors, sysconf(_SC_NPROCESSORS_ONLN));
+}
+
 static void program_by_proc(void **state) {
     struct guest *g = *state;
     char text[PATH_MAX] = {0}, real[PATH_MAX];
@@ -337,6 +351,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(old_entries, setup, teardown),
         cmocka_unit_test_setup_teardown(pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(tells_of_guest, setup, teardown),
+        cmocka_unit_test_setup_teardown(tells_of_processor, setup, teardown),
         cmocka_unit_test_setup_teardown(program_by_proc, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(terminals, setup, teardown),
