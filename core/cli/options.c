@@ -31,8 +31,12 @@ static const struct row rows[] = {
      "say what is loaded and shadowed; twice: more; without PROGRAM: --version"},
     {0, "version", no_argument, KEEP, NULL, "show the version and exit"},
     {'j', "no-jit", no_argument, HAND_ON, NULL, "interpret only"},
-    {0, "jit", required_argument, HAND_ON, "NAME",
+    {0, "jit", required_argument, HAND_ON, "NAME[,ARGS]",
      "use JIT back end NAME (\"none\": interpret only)"},
+    {0, "jit-cache", required_argument, HAND_ON, "SIZE", "most translated code kept (256M)"},
+    {0, "jit-swap-every", required_argument, HAND_ON, "MS",
+     "for testing: rotate among several --jit while the program runs"},
+    {0, "perf-map", no_argument, HAND_ON, NULL, "tell perf of translated code: /tmp/perf-PID.map"},
     {'m', "paged", no_argument, HAND_ON, NULL,
      "paged guest memory: the program is kept away from blink's own"},
     {'0', "argv0", no_argument, KEEP, NULL, "PROGRAM is followed by its argv[0]"},
@@ -127,6 +131,24 @@ static void set(struct cli_options *o, const char *name, const char *value) {
     o->settings[k] = (struct machine_setting){name, value};
 }
 
+/* A number with K, M or G behind it if need be. */
+static bool parse_size(const char *name, const char *text, uint64_t least, uint64_t most,
+                       uint64_t *out) {
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    uint32_t shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+    end += shift != 0;
+    if (errno || end == text || *end || text[0] == '-' || v > (most >> shift) ||
+        (v << shift) < least) {
+        fprintf(stderr, "blink: --%s=%s: not a number from %llu to %llu\n", name, text,
+                (unsigned long long)least, (unsigned long long)most);
+        return false;
+    }
+    *out = v << shift;
+    return true;
+}
+
 /* What each option does beyond being set for plugins to ask for. */
 static bool act(struct cli_options *o, const struct row *r, const char *value) {
     const char *name = r->name;
@@ -143,7 +165,7 @@ static bool act(struct cli_options *o, const struct row *r, const char *value) {
         {"observer", &o->observers, NULL, NULL, NULL},
         {"log", NULL, &o->log, NULL, NULL},
         {"root", NULL, &o->root, NULL, NULL},
-        {"jit", NULL, &o->jit, NULL, NULL},
+        {"jit", &o->jits, NULL, NULL, NULL},
         {"decoder", NULL, &o->decoder, NULL, NULL},
         {MACHINE_OPTION_HOST, NULL, &o->exec_host, NULL, NULL},
         {"paged", NULL, NULL, &o->paged, NULL},
@@ -166,8 +188,14 @@ static bool act(struct cli_options *o, const struct row *r, const char *value) {
             *table[k].number = atoi(value);
         return true;
     }
-    if (strcmp(name, "no-jit") == 0)
-        o->jit = "none";
+    if (strcmp(name, "no-jit") == 0) {
+        o->jits.count = 0;
+        return push(&o->jits, "none");
+    }
+    if (strcmp(name, "jit-cache") == 0)
+        return parse_size(name, value, 1u << 20, UINT64_C(1) << 40, &o->jit_cache);
+    if (strcmp(name, "jit-swap-every") == 0)
+        return parse_size(name, value, 1, 3600000, &o->jit_swap_ms);
     if (strcmp(name, "help") == 0)
         o->action = CLI_HELP;
     if (strcmp(name, "version") == 0)
@@ -243,6 +271,10 @@ bool cli_parse(int argc, char **argv, struct cli_options *o) {
         fputs("blink: no program given; see blink --help\n", stderr);
         return false;
     }
+    if (o->jit_swap_ms && o->jits.count < 2) {
+        fputs("blink: --jit-swap-every needs two --jit or more\n", stderr);
+        return false;
+    }
     if (o->argv0 && o->program && !o->program[1]) {
         fputs("blink: -0 needs PROGRAM and its argv[0]\n", stderr);
         return false;
@@ -258,4 +290,5 @@ void cli_options_finish(struct cli_options *o) {
     free(o->dirs.v);
     free(o->devices.v);
     free(o->observers.v);
+    free(o->jits.v);
 }

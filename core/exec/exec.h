@@ -29,6 +29,8 @@ struct exec_hooks {
     struct blink_machine *machine;
     /* One line of text at a BLINK_LOG_* level. [any] */
     void (*log)(struct blink_machine *machine, int32_t level, const char *text);
+    /* In the child of a fork, which has this thread alone. May be NULL. [vcpu] */
+    void (*forked)(struct blink_machine *machine);
     /* Last words before the process dies by a signal or is replaced: statistics. [vcpu] */
     void (*last_words)(struct blink_machine *machine);
     /* Replace this process by a blink that runs `path` like this one; returns only on failure,
@@ -45,7 +47,8 @@ struct exec_options {
     const struct blink_decoder_ops *decoder;
     struct blink_plugin *decoder_self;
     struct blink_bus *bus;
-    bool user_ports; /* devices were asked for: their ports may be used at CPL 3 */
+    bool user_ports;    /* devices were asked for: their ports may be used at CPL 3 */
+    uint64_t jit_cache; /* most bytes of translated code; 0: the default */
 };
 
 int exec_create(const struct exec_options *options, struct exec **out);

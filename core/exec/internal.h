@@ -42,7 +42,7 @@ struct vcpu {
     /* Signals; the slot is written by the handler on this thread. */
     volatile sig_atomic_t in_guest; /* a host fault is the guest's */
     volatile sig_atomic_t in_jit;   /* in generated code, not in the interpreter */
-    uint32_t kicked;                /* the next KICK is core's own; atomic */
+    uint32_t kicks;                 /* how many KICKs under way are core's own; atomic */
     uint32_t halted;                /* in HLT: attention must end its sleep; atomic */
     bool started;                   /* `thread` can be sent signals; atomic */
     bool *adopted; /* set after fork if the thread's end is the process's, see process.c */
@@ -51,6 +51,8 @@ struct vcpu {
     int slot_signo;
     uint64_t guest_mask;
     void *signal_stack;
+    timer_t alarm; /* of the bus's timers, first vCPU only */
+    bool has_alarm;
 
     uint64_t syscalls, signals;
     uint64_t exits[BLINK_EXIT_COUNT];
@@ -171,6 +173,14 @@ int signals_take(struct blink_cpu *cpu, struct blink_signal *out);
 void signals_mask(struct blink_cpu *cpu, uint64_t mask);
 void signals_forked(struct vcpu *v); /* the child has no pending signals */
 void signals_die(struct blink_machine *machine, int32_t signo);
+
+/* clock.c: the bus's timers and lines reach the first vCPU. */
+void clock_attach(struct exec *exec); /* before it runs */
+void clock_attend(struct vcpu *v);    /* call what is due and set the alarm for the next */
+void clock_detach(struct vcpu *v);    /* on its thread, at its end */
+bool clock_rings(const struct vcpu *v, const siginfo_t *info); /* the alarm of v. [signal] */
+void clock_forked(struct vcpu *v);                             /* in the child */
+int signals_kick_number(void);
 
 /* process.c */
 int64_t process_fork(struct blink_cpu *cpu);

@@ -13,6 +13,7 @@
 #include "interp/sse/mxcsr.h"
 
 #define ARENA_SIZE  (UINT64_C(64) << 20)
+#define CACHE_SIZE  (UINT64_C(256) << 20) /* of all arenas together */
 #define ARENA_ALIGN 64u
 #define ARENA_REACH (UINT64_C(0x7fff0000) - ARENA_SIZE)
 #define ARENA_STEP  (UINT64_C(1) << 24) /* between places tried for a new one */
@@ -161,7 +162,10 @@ static int code_alloc(struct blink_machine *machine, uint64_t near, size_t size,
                       struct blink_jit_space *out) {
     struct code_arenas *all = machine_exec(machine)->arenas;
     struct arena *a = arena_for(all, near);
-    if (!a || size > ARENA_SIZE - a->used)
+    uint64_t cache = machine_exec(machine)->options.jit_cache, used = size;
+    for (uint32_t k = 0; k < all->count; k++)
+        used += all->v[k].used;
+    if (!a || size > ARENA_SIZE - a->used || used > (cache ? cache : CACHE_SIZE))
         return -ENOSPC;
     a->last = a->used;
     a->used += size;

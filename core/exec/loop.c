@@ -132,8 +132,7 @@ static bool wants_jit(const struct vcpu *v, const struct block *b) {
 }
 
 static bool is_at(const struct block *b, const struct blink_cpu *cpu) {
-    return b->rip == cpu->rip && b->mode == cpu->mode &&
-           b->cs_base == cpu->seg[BLINK_SEG_CS].base;
+    return b->rip == cpu->rip && b->mode == cpu->mode && b->cs_base == cpu->seg[BLINK_SEG_CS].base;
 }
 
 struct block *vcpu_find(struct vcpu *v) {
@@ -200,8 +199,7 @@ static bool attend(struct vcpu *v) {
         return false;
     if (a & BLINK_ATTN_TIMER) {
         attention_clear(cpu, BLINK_ATTN_TIMER);
-        if (x->options.bus)
-            bus_run_timers(x->options.bus);
+        clock_attend(v);
     }
     attention_clear(cpu, BLINK_ATTN_IRQ);
     if (a & BLINK_ATTN_SIGNAL) {
@@ -325,6 +323,7 @@ static void end(struct vcpu *v) {
     unpin(v);
     if (x->abi)
         x->abi->thread_end(x->abi_self, v->cpu);
+    clock_detach(v);
     signals_detach(v);
     park_end(v);
     vcpu_destroy(v);

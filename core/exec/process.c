@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bus/bus.h"
 #include "exec/internal.h"
 
 #define THREAD_STACK (512u << 10)
@@ -20,6 +21,8 @@ static void fork_now(void *arg) {
     struct fork_work *w = arg;
     struct exec *x = w->self->exec;
     mem_before_fork(x->mem);
+    if (x->options.bus)
+        bus_before_fork(x->options.bus);
     pthread_mutex_lock(&x->lock);
     int rc = jit_before_fork(x);
     pid_t pid = rc ? -1 : fork();
@@ -28,6 +31,8 @@ static void fork_now(void *arg) {
         if (rc == 0)
             jit_fork_parent(x);
         pthread_mutex_unlock(&x->lock);
+        if (x->options.bus)
+            bus_fork_parent(x->options.bus);
         mem_fork_parent(x->mem);
         return;
     }
@@ -36,10 +41,15 @@ static void fork_now(void *arg) {
     pthread_mutex_init(&x->lock, NULL);
     pthread_cond_init(&x->ended, NULL);
     park_after_fork(x);
+    if (x->options.bus)
+        bus_after_fork(x->options.bus);
     mem_after_fork(x->mem);
     w->self->thread = pthread_self();
     vcpu_forget_others(w->self);
     signals_forked(w->self);
+    clock_forked(w->self);
+    if (x->options.hooks.forked)
+        x->options.hooks.forked(x->options.hooks.machine);
     /* The thread that would give the process its exit status is not here. */
     if (w->self->adopted)
         *w->self->adopted = true;

@@ -230,10 +230,23 @@ static void record(struct vcpu *v, int signo, const siginfo_t *info, ucontext_t 
     leave_jit(v, context);
 }
 
+/* Real-time signals queue: as many as were sent arrive. */
+static bool take_kick(struct vcpu *v) {
+    uint32_t n = __atomic_load_n(&v->kicks, __ATOMIC_SEQ_CST);
+    while (n && !__atomic_compare_exchange_n(&v->kicks, &n, n - 1, false, __ATOMIC_SEQ_CST,
+                                             __ATOMIC_SEQ_CST))
+        ;
+    return n != 0;
+}
+
 static void on_async(int signo, siginfo_t *info, void *context) {
     int saved = errno;
     struct vcpu *v = current;
-    if (v && signo == KICK && __atomic_exchange_n(&v->kicked, 0, __ATOMIC_SEQ_CST)) {
+    if (v && signo == KICK && clock_rings(v, info)) {
+        attention_set(v->cpu, BLINK_ATTN_TIMER);
+        context_abort_syscall(context);
+        leave_jit(v, context);
+    } else if (v && signo == KICK && take_kick(v)) {
         context_abort_syscall(context);
         leave_jit(v, context);
     } else if (v)
@@ -241,12 +254,17 @@ static void on_async(int signo, siginfo_t *info, void *context) {
     errno = saved;
 }
 
+int signals_kick_number(void) {
+    return KICK;
+}
+
 void signals_kick(struct vcpu *v) {
     /* One that has not begun sees its attention before it does anything else. */
     if (v == current || !__atomic_load_n(&v->started, __ATOMIC_ACQUIRE))
         return;
-    __atomic_store_n(&v->kicked, 1, __ATOMIC_SEQ_CST);
-    pthread_kill(v->thread, KICK);
+    __atomic_fetch_add(&v->kicks, 1, __ATOMIC_SEQ_CST);
+    if (pthread_kill(v->thread, KICK))
+        take_kick(v);
 }
 
 void signals_attention(struct vcpu *v, uint32_t bits) {
@@ -421,6 +439,7 @@ void signals_mask(struct blink_cpu *cpu, uint64_t mask) {
 }
 
 void signals_forked(struct vcpu *v) {
+    v->kicks = 0;
     if (!v->pending)
         return;
     v->pending = 0;

@@ -235,6 +235,7 @@ int exec_run(struct exec *x) {
         exec_log(x, BLINK_LOG_ERROR, "cannot catch host signals: %s", strerror(-rc));
         return 1;
     }
+    clock_attach(x);
     vcpu_run(x->first);
     exec_wait_for_all(x);
     /* The vCPU's end blocked all; the thread is the caller's again. */

@@ -34,6 +34,7 @@ struct blink_machine {
     struct instance instance[MACHINE_MAX_PLUGINS];
     uint32_t instances;
     struct blink_program program; /* of the loader */
+    struct machine_swap *swap;    /* swap.c, or NULL */
     uint64_t started;             /* nanoseconds, for the statistics */
 };
 
@@ -58,6 +59,11 @@ struct machine_script {
     char interpreter[256], argument[256]; /* argument "" if there is none */
 };
 bool machine_is_script(const struct blink_image *image, struct machine_script *out);
+
+/* swap.c: the thread of --jit-swap-every. */
+int machine_swap_start(struct blink_machine *m);
+void machine_swap_stop(struct blink_machine *m);
+void machine_swap_forked(struct blink_machine *m);
 
 /* respawn.c */
 int machine_respawn(struct blink_machine *m, const char *path, const char *guest_path,

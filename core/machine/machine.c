@@ -72,7 +72,13 @@ static void last_words(struct blink_machine *m) {
 static int find_jit(struct blink_machine *m, const char *name, const struct blink_jit_ops **ops,
                     struct blink_plugin **self) {
     struct instance *i;
-    int rc = machine_instance(m, BLINK_KIND_JIT, name, "", &i);
+    char text[64];
+    size_t n = strcspn(name, ",");
+    if (n >= sizeof text)
+        return -ENOENT;
+    memcpy(text, name, n);
+    text[n] = 0;
+    int rc = machine_instance(m, BLINK_KIND_JIT, text, name[n] ? name + n + 1 : "", &i);
     if (rc)
         return rc;
     *ops = i->ref->ops;
@@ -98,7 +104,9 @@ static int make_exec(struct blink_machine *m) {
                   .log = host_log,
                   .last_words = last_words,
                   .respawn = machine_respawn,
-                  .find_jit = find_jit},
+                  .find_jit = find_jit,
+                  .forked = machine_swap_forked},
+        .jit_cache = m->options.jit_cache,
         .decoder = i->ref->ops,
         .decoder_self = i->self,
         .bus = m->bus,
@@ -149,16 +157,33 @@ static int make_observers(struct blink_machine *m) {
     return 0;
 }
 
-/* The host's own back end is used where it exists; one that was asked for must exist. */
-static int choose_jit(struct blink_machine *m) {
-    const char *name = m->options.jit ? m->options.jit : HOST_JIT;
-    int rc = name ? exec_set_jit(m->exec, name) : 0;
-    if (rc == -ENOENT && !m->options.jit)
-        return 0;
+static int use_jit(struct blink_machine *m, const char *name) {
+    int rc = exec_set_jit(m->exec, name);
     if (rc == -ENOENT)
-        machine_error(m, "no plugin jit-%s.so; name its folder with --plugin-dir", name);
+        machine_error(m, "no plugin jit-%.*s.so; name its folder with --plugin-dir",
+                      (int)strcspn(name, ","), name);
     else if (rc)
         machine_error(m, "jit %s cannot be used: %s", name, strerror(-rc));
+    return rc;
+}
+
+/* The host's own back end is used where it exists; those that were asked for must exist: each is
+ * tried, the first last. */
+static int choose_jit(struct blink_machine *m) {
+    const char *const *jits = m->options.jits;
+    size_t n = 0;
+    if (!jits || !jits[0]) {
+        const struct blink_jit_ops *ops;
+        struct blink_plugin *self;
+        if (!HOST_JIT || find_jit(m, HOST_JIT, &ops, &self) == -ENOENT)
+            return 0;
+        return use_jit(m, HOST_JIT);
+    }
+    while (jits[n])
+        n++;
+    int rc = 0;
+    while (n > 0 && rc == 0)
+        rc = use_jit(m, jits[--n]);
     return rc;
 }
 
@@ -215,7 +240,13 @@ void machine_destroy(struct blink_machine *m) {
 }
 
 int machine_run(struct blink_machine *m) {
-    return exec_run(m->exec);
+    if (machine_swap_start(m)) {
+        machine_error(m, "--jit-swap-every: cannot start a thread");
+        return MACHINE_STATUS_FAILED;
+    }
+    int status = exec_run(m->exec);
+    machine_swap_stop(m);
+    return status;
 }
 
 /* ---- statistics ---- */

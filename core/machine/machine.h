@@ -30,8 +30,11 @@ struct machine_options {
     struct machine_log log;
     const struct machine_setting *settings; /* ends with name NULL */
     bool paged;
-    const char *decoder;        /* name, NULL for the default */
-    const char *jit;            /* name, "none", NULL for the host's own if there is one */
+    const char *decoder; /* name, NULL for the default */
+    /* "NAME[,ARGS]" or "none", NULL-terminated; the first is used. None: the host's own. */
+    const char *const *jits;
+    uint32_t jit_swap_ms;       /* change to the next of `jits` so often; 0: never */
+    uint64_t jit_cache;         /* most bytes of translated code; 0: the default */
     const char *const *devices; /* "NAME[,ARGS]", NULL-terminated */
     const char *const *observers;
     /* For execve of the guest: the start of the command line that makes another blink like this

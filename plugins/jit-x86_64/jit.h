@@ -141,6 +141,7 @@ struct blink_plugin {
     uint64_t *table;
     struct code **second; /* by second_slot, below 2 GiB; NULL: none */
     struct glue glue[MAX_ARENAS];
+    void *perf_map;         /* FILE of --perf-map, or NULL */
     const struct glue *any; /* the first made, whose miss fills the table; NULL: none yet */
 };
 
@@ -174,6 +175,11 @@ bool branch_emit(struct emit *e, const struct blink_insn *i, struct place *p,
                  struct branch_context *b);
 /* JMP rel32 of exit `exit`, its displacement aligned. */
 void branch_exit(struct emit *e, struct code *code, uint32_t exit, uint64_t rip);
+
+/* perf.c: /tmp/perf-PID.map, by which perf names code. A child of fork writes none. */
+void perf_open(struct blink_plugin *self);
+void perf_close(struct blink_plugin *self);
+void perf_code(struct blink_plugin *self, const struct code *code);
 
 /* translate.c */
 int translate_block(struct blink_plugin *self, const struct blink_jit_block *block,

@@ -215,6 +215,7 @@ static int place_code(struct blink_plugin *self, const struct blink_jit_block *b
     keep(&self->list[arena][HOT], code, code->hot.size, HOT_ALIGN);
     keep(&self->list[arena][COLD], code, code->cold.size, 1);
     self->by_id[self->ids++] = code;
+    perf_code(self, code);
     return 0;
 }
 

@@ -1,0 +1,80 @@
+/*
+ * Timers and interrupt lines of the bus reach the first vCPU: as attention, and for timers by an
+ * alarm of the host that ends guest code and blocking calls when the next one is due.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "bus/bus.h"
+#include "exec/internal.h"
+
+/* Glibc has no name for it. */
+#ifndef sigev_notify_thread_id
+  #define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+static void notify(void *arg, uint32_t attention) {
+    struct exec *x = arg;
+    pthread_mutex_lock(&x->lock);
+    struct vcpu *v = x->first;
+    if (v) {
+        attention_set(v->cpu, attention);
+        if (!pthread_equal(v->thread, pthread_self()))
+            signals_kick(v);
+    }
+    pthread_mutex_unlock(&x->lock);
+}
+
+void clock_attach(struct exec *x) {
+    struct blink_bus *bus = x->options.bus;
+    if (!bus)
+        return;
+    bus_set_notify(bus, notify, x);
+    /* A device may have started one while it was made. */
+    if (x->options.user_ports)
+        attention_set(x->first->cpu, BLINK_ATTN_TIMER);
+}
+
+static bool make_alarm(struct vcpu *v) {
+    struct sigevent e;
+    if (v->has_alarm)
+        return true;
+    memset(&e, 0, sizeof e);
+    e.sigev_notify = SIGEV_THREAD_ID;
+    e.sigev_signo = signals_kick_number();
+    e.sigev_value.sival_ptr = v;
+    e.sigev_notify_thread_id = gettid();
+    v->has_alarm = timer_create(CLOCK_MONOTONIC, &e, &v->alarm) == 0;
+    return v->has_alarm;
+}
+
+void clock_attend(struct vcpu *v) {
+    struct blink_bus *bus = v->exec->options.bus;
+    int64_t wait = bus ? bus_run_timers(bus) : -1;
+    if (wait < 0 || !make_alarm(v))
+        return;
+    struct itimerspec when = {.it_value = {wait / 1000000000, wait % 1000000000}};
+    /* Zero would stop it. */
+    if (wait == 0)
+        when.it_value.tv_nsec = 1;
+    timer_settime(v->alarm, 0, &when, NULL);
+}
+
+void clock_detach(struct vcpu *v) {
+    if (v->exec->first == v && v->exec->options.bus)
+        bus_set_notify(v->exec->options.bus, NULL, NULL);
+    if (v->has_alarm)
+        timer_delete(v->alarm);
+    v->has_alarm = false;
+}
+
+bool clock_rings(const struct vcpu *v, const siginfo_t *info) {
+    return info->si_code == SI_TIMER && info->si_value.sival_ptr == v;
+}
+
+void clock_forked(struct vcpu *v) {
+    /* The child has no alarms. */
+    v->has_alarm = false;
+    if (v->exec->options.user_ports)
+        attention_set(v->cpu, BLINK_ATTN_TIMER);
+}
