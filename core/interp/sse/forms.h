@@ -8,6 +8,7 @@
 #include "interp/handler.h"
 #include "interp/sse/fp.h"
 #include "interp/sse/simd.h"
+#include "interp/x87/state.h"
 
 /* ---- registers ---- */
 
@@ -47,11 +48,13 @@ static inline void mmx_state(struct blink_cpu *cpu) {
     cpu->ftop = 0;
     cpu->fvalid = 0xff;
 }
-/* A pending x87 exception is raised by the next MMX instruction. */
+/* A pending x87 exception comes before the next MMX instruction. */
 #define MMX_BEGIN()                                                                                \
   do {                                                                                             \
-    if (unlikely(cpu->fsw & ~cpu->fcw & 0x3f))                                                     \
-      RAISE(BLINK_EXC_MF, 0);                                                                      \
+    if (unlikely(cpu->fsw & FSW_ES)) {                                                             \
+      FAULTS();                                                                                    \
+      x87_pending(cpu);                                                                            \
+    }                                                                                              \
   } while (0)
 
 /* ---- memory ---- */

@@ -60,7 +60,7 @@ static void store_area(struct blink_cpu *cpu, const struct blink_insn *i, uint64
 static void save_x87(const struct blink_cpu *cpu, const struct blink_insn *i, struct area *m) {
     bool wide = i->prefix & BLINK_PFX_REX_W;
     put(m, 0, cpu->fcw, 2);
-    put(m, 2, (cpu->fsw & 0xc7ffu) | (uint32_t)(cpu->ftop & 7) << 11, 2);
+    put(m, 2, x87_get_fsw(cpu), 2);
     put(m, 4, cpu->fvalid, 2);
     put(m, 6, cpu->fop & 0x7ffu, 2);
     put(m, 8, wide ? cpu->fip : (uint32_t)cpu->fip | (uint64_t)(uint16_t)cpu->fcs << 32, 8);
@@ -73,13 +73,8 @@ static void save_x87(const struct blink_cpu *cpu, const struct blink_insn *i, st
 }
 static void restore_x87(struct blink_cpu *cpu, const struct blink_insn *i, const struct area *m) {
     bool wide = i->prefix & BLINK_PFX_REX_W;
-    uint16_t fsw = (uint16_t)get(m, 2, 2);
     cpu->fcw = (uint16_t)((get(m, 0, 2) & 0x1f3f) | 0x40);
-    cpu->ftop = (fsw >> 11) & 7;
-    /* ES and B follow from the rest. */
-    cpu->fsw = fsw & 0x477f;
-    if (cpu->fsw & ~cpu->fcw & 0x3f)
-        cpu->fsw |= 0x8080;
+    x87_set_fsw(cpu, (uint16_t)get(m, 2, 2));
     cpu->fvalid = (uint8_t)get(m, 4, 1);
     cpu->fop = get(m, 6, 2) & 0x7ff;
     cpu->fip = get(m, 8, wide ? 8 : 4);
@@ -94,11 +89,7 @@ static void restore_x87(struct blink_cpu *cpu, const struct blink_insn *i, const
 }
 static void init_x87(struct blink_cpu *cpu) {
     memset(cpu->fpr, 0, sizeof cpu->fpr);
-    cpu->fcw = 0x37f;
-    cpu->fsw = cpu->fop = 0;
-    cpu->ftop = cpu->fvalid = 0;
-    cpu->fcs = cpu->fds = 0;
-    cpu->fip = cpu->fdp = 0;
+    x87_init(cpu);
 }
 
 static void save_mxcsr(const struct blink_cpu *cpu, struct area *m) {
