@@ -72,7 +72,8 @@ interp_handler *INTERP_FN(interp_bind_insn)(const struct blink_insn *i, uint32_t
 }
 
 interp_handler *INTERP_FN(interp_bind_pair)(const struct blink_insn *i, uint32_t mode) {
-    if ((mode & BLINK_MODE_BITS) != BLINK_MODE_BITS64 || i[1].op != BLINK_OP_JCC)
+    if ((mode & BLINK_MODE_BITS) != BLINK_MODE_BITS64 || i[1].op != BLINK_OP_JCC ||
+        i[1].opsize != 8)
         return NULL;
     return INTERP_FN(bind_compare_branch)(i);
 }

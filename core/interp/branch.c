@@ -174,7 +174,8 @@ static interp_handler *bind_near(const struct blink_insn *i, bool fast) {
 }
 
 interp_handler *INTERP_FN(bind_BRANCH)(const struct blink_insn *i, uint32_t mode) {
-    bool fast = (mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64;
+    /* With 66 near branches are of 16 bits in 64-bit mode too, as AMD has them. */
+    bool fast = (mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64 && i->opsize == 8;
     switch (i->op) {
     case BLINK_OP_JMP:
     case BLINK_OP_CALL:

@@ -34,8 +34,10 @@ static uint64_t far_target(struct blink_cpu *cpu, const struct blink_insn *i, ui
         *selector = (uint16_t)i->disp;
         return i->opsize == 2 ? (uint16_t)i->imm : (uint32_t)i->imm;
     }
-    uint64_t m = ea(cpu, i), offset = ld_sized(cpu, i, m, i->opsize);
-    *selector = ld16(cpu, i, m + i->opsize);
+    /* Offsets of 64 bits do not exist on AMD's processors: REX.W only widens what is pushed. */
+    uint32_t size = i->opnd[0].size - 2u;
+    uint64_t m = ea(cpu, i), offset = ld_sized(cpu, i, m, size);
+    *selector = ld16(cpu, i, m + size);
     return offset;
 }
 
