@@ -14,7 +14,7 @@ static uint32_t size_of(const struct walk *w, const struct blink_insn *out, uint
     case SZ_Z: return out->opsize == 2 ? 2 : 4;
     case SZ_VW: return w->mod == 3 ? out->opsize : 2;
     case SZ_MODE: return w->mode == BLINK_MODE_BITS64 ? 8 : 4;
-    case SZ_FAR: return out->opsize + 2u;
+    case SZ_FAR: return (out->opsize == 2 ? 2 : 4) + 2u; /* no 64-bit offsets on AMD */
     case SZ_2V: return out->opsize * 2u;
     default: return sizes[size];
     }
@@ -288,7 +288,7 @@ uint32_t decode_one(struct context *c, const uint8_t *bytes, size_t size, uint32
         return invalid(&w, out, w.status);
     bool lockable =
         (op_attributes[f->op] & BLINK_OPATTR_LOCK) && out->opnd[0].kind == BLINK_OPND_MEM;
-    if ((w.lock && !lockable) || ((f->flags & FORM_VSIB) && !gather_fits(&w)))
+    if (w.illegal || (w.lock && !lockable) || ((f->flags & FORM_VSIB) && !gather_fits(&w)))
         return invalid(&w, out, WALK_INVALID);
     finish(&w, f, out);
     return WALK_OK;

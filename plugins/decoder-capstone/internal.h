@@ -39,6 +39,7 @@ struct walk {
     bool address; /* 67 */
     bool lock;
     bool vex;
+    bool illegal; /* #UD once all its bytes are there: VEX after 66, F2, F3, LOCK or REX */
 
     uint8_t map, opcode, pp;
     uint8_t wide; /* REX.W or VEX.W */

@@ -168,7 +168,8 @@ static uint32_t disassemble(struct blink_plugin *self, void *context, uint32_t m
     uint32_t len = words(c, mode, syntax, bytes, size, rip, out, out_size);
     if (!valid)
         return len; /* of an extension that blink does not have, or 0 */
-    if (len != i.len)
+    /* It takes these two for RDSEED and NOP. */
+    if (len != i.len || i.op == BLINK_OP_RDPID || i.op == BLINK_OP_ENDBR)
         text_of(&i, syntax, out, out_size);
     return i.len;
 }

@@ -175,21 +175,39 @@ static uint32_t size_code(uint32_t bytes) {
     }
 }
 
+/* Sizes of memory operands that Capstone does not tell right. */
+static uint32_t memory_size(uint32_t op, uint32_t size, bool mmx) {
+    switch (op) {
+    case BLINK_OP_COMISS:
+    case BLINK_OP_VCOMISS: return 4;
+    case BLINK_OP_COMISD:
+    case BLINK_OP_VCOMISD: return 8;
+    case BLINK_OP_PUNPCKLBW:
+    case BLINK_OP_PUNPCKLWD:
+    case BLINK_OP_PUNPCKLDQ: return mmx ? 4 : size;
+    default: return size;
+    }
+}
+
 /* What Capstone says of the probe, as a form. `head` is the probe's length without immediate. */
-static void read_answer(const cs_insn *insn, const struct walk *w, uint32_t head, struct form *f) {
+static void read_answer(const cs_insn *insn, const struct walk *w, bool wide, uint32_t head,
+                        struct form *f) {
     const cs_x86 *x = &insn->detail->x86;
     uint32_t n = 0;
-    bool is4 = false;
+    bool is4 = false, mmx = false;
     memset(f, 0, sizeof *f);
     f->op = ops_of_ids[insn->id];
+    if (f->op == BLINK_OP_MOVD && wide)
+        f->op = BLINK_OP_MOVQ;
     for (uint32_t k = 0; k < x->op_count && n < 4; k++) {
         uint32_t code = 0;
         if (x->operands[k].type == X86_OP_REG)
             code = place(x->operands[k].reg);
         else if (x->operands[k].type == X86_OP_MEM)
-            code = OPERAND(AT_MEM, size_code(x->operands[k].size));
+            code = OPERAND(AT_MEM, size_code(memory_size(f->op, x->operands[k].size, mmx)));
         if (code)
             f->opnd[n++] = (uint16_t)code;
+        mmx |= OPERAND_AT(code) == AT_MREG;
         is4 |= OPERAND_AT(code) == AT_XIS4 || OPERAND_AT(code) == AT_YIS4;
     }
     if (insn->size == head + 1 && !is4 && n < 4)
@@ -208,7 +226,7 @@ static bool ask(struct context *c, const struct walk *w, bool wide, bool vvvv, s
     uint64_t address = 0;
     if (!handle || !cs_disasm_iter(handle, &at, &size, &address, c->insn))
         return false;
-    read_answer(c->insn, w, head, f);
+    read_answer(c->insn, w, wide, head, f);
     return f->op != BLINK_OP_INVALID && c->insn->size >= head && c->insn->size <= head + 1;
 }
 

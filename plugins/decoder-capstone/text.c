@@ -45,14 +45,12 @@ static void put_seg(struct text *t, uint32_t seg, bool att) {
 }
 
 static void put_memory(struct text *t, const struct blink_insn *i, uint32_t size, bool att) {
-    static const char *const words[] = {[1] = "byte ptr ",
-                                        [2] = "word ptr ",
-                                        [4] = "dword ptr ",
-                                        [8] = "qword ptr ",
-                                        [16] = "xmmword ptr "};
+    static const char *const words[33] = {
+        [1] = "byte ptr ",  [2] = "word ptr ",   [4] = "dword ptr ",    [6] = "fword ptr ",
+        [8] = "qword ptr ", [10] = "tbyte ptr ", [16] = "xmmword ptr ", [32] = "ymmword ptr "};
     bool base = i->base != BLINK_REG_NONE, index = i->index != BLINK_REG_NONE;
     const char *reg = att ? "%" : "";
-    if (!att && size <= 16 && words[size])
+    if (!att && size <= 32 && words[size])
         put(t, "%s", words[size]);
     if (i->prefix & BLINK_PFX_SEG) {
         put_seg(t, i->seg, att);
@@ -113,6 +111,8 @@ static void put_mnemonic(struct text *t, const struct blink_insn *i) {
         put(t, "%.*s%s", (int)n - 2, name, conditions[i->cc & 15]);
     else
         put(t, "%s", name);
+    if (i->op == BLINK_OP_ENDBR)
+        put(t, i->raw[i->off_modrm] == 0xfa ? "64" : "32");
 }
 
 void text_of(const struct blink_insn *i, uint32_t syntax, char *out, size_t size) {

@@ -124,17 +124,17 @@ const struct form twobyte_forms[256] = {
     /* a8 */ STACK(PUSH, R(SEG(BLINK_SEG_GS))), STACK(POP, W(SEG(BLINK_SEG_GS))), F(RSM),
              F(BTS, RW(Ev), R(Gv)), F(SHRD, RW(Ev), R(Gv), Ib), F(SHRD, RW(Ev), R(Gv), R(CL)),
              SELECT(BY_MEM, group15), F(IMUL, RW(Gv), R(Ev)),
-    /* b0 */ FB(CMPXCHG, RW(Eb), R(Gb)), F(CMPXCHG, RW(Ev), R(Gv)), F(LSS, W(Gv), R(Mp)),
-             F(BTR, RW(Ev), R(Gv)), F(LFS, W(Gv), R(Mp)), F(LGS, W(Gv), R(Mp)),
+    /* b0 */ FB(CMPXCHG, RW(Eb), R(Gb)), F(CMPXCHG, RW(Ev), R(Gv)), FF(LSS, FORM_MAX4, W(Gv), R(Mp)),
+             F(BTR, RW(Ev), R(Gv)), FF(LFS, FORM_MAX4, W(Gv), R(Mp)), FF(LGS, FORM_MAX4, W(Gv), R(Mp)),
              F(MOVZX, W(Gv), R(Eb)), F(MOVZX, W(Gv), R(Ew)),
-    /* b8 */ SELECT(BY_PP, at_b8), F(UD, R(Gv), R(Ev)), SELECT(BY_REG, group8),
+    /* b8 */ SELECT(BY_PP, at_b8), F(UD), SELECT(BY_REG, group8),
              F(BTC, RW(Ev), R(Gv)), SELECT(BY_PP, at_bc), SELECT(BY_PP, at_bd),
              F(MOVSX, W(Gv), R(Eb)), F(MOVSX, W(Gv), R(Ew)),
     /* c0 */ FB(XADD, RW(Eb), RW(Gb)), F(XADD, RW(Ev), RW(Gv)), SIMD, SELECT(BY_PP, at_c3), SIMD,
              SIMD, SIMD, SELECT(BY_MEM, group9),
     /* c8 */ EIGHT(F(BSWAP, RW(Zv))),
     /* d0 */ EIGHT(SIMD), EIGHT(SIMD), EIGHT(SIMD), EIGHT(SIMD), EIGHT(SIMD),
-    /* f8 */ SIMD, SIMD, SIMD, SIMD, SIMD, SIMD, SIMD, F(UD, R(Gv), R(Ev)),
+    /* f8 */ SIMD, SIMD, SIMD, SIMD, SIMD, SIMD, SIMD, F(UD),
 };
 
 /* ---- 0F38 and 0F3A ---- */

@@ -24,7 +24,7 @@ static const uint16_t modrm_one[16] = {
 };
 static const uint16_t modrm_0f[16] = {
     0xa00f, 0xffff, 0xff0f, 0x0000, 0xffff, 0xffff, 0xffff, 0xff7f,
-    0x0000, 0xffff, 0xf838, 0xffff, 0x00ff, 0xffff, 0xffff, 0xffff,
+    0x0000, 0xffff, 0xf838, 0xfdff, 0x00ff, 0xffff, 0xffff, 0x7fff,
 };
 /* clang-format on */
 
@@ -69,10 +69,10 @@ static bool is_vex(struct walk *w) {
 }
 
 static void take_vex(struct walk *w, uint8_t first) {
-    bool legal = !w->opsize && !w->rep && !w->lock && !w->rex;
     bool wide64 = w->mode == BLINK_MODE_BITS64;
     uint8_t a = take(w), last = a;
     w->vex = true;
+    w->illegal = w->opsize || w->rep || w->lock || w->rex;
     w->map = MAP_0F;
     if (first == 0xc4) {
         last = take(w);
@@ -87,7 +87,7 @@ static void take_vex(struct walk *w, uint8_t first) {
     w->pp = last & 3;
     w->off_opcode = (uint8_t)w->pos;
     w->opcode = take(w);
-    if (w->status == WALK_OK && (!legal || w->map < MAP_0F || w->map > MAP_0F3A))
+    if (w->status == WALK_OK && (w->map < MAP_0F || w->map > MAP_0F3A))
         w->status = WALK_INVALID;
 }
 
