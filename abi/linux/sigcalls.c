@@ -191,6 +191,10 @@ static int set_altstack(struct lx_thread *t, const struct g_stack *s, uint64_t s
         return -EPERM;
     if (mode != G_SS_DISABLE && mode != G_SS_ONSTACK && mode != 0)
         return -EINVAL;
+    /* What changes nothing is not looked at. */
+    if (s->sp == t->altstack.sp && s->size == t->altstack.size &&
+        (s->flags == t->altstack.flags || (!s->size && !s->flags)))
+        return 0;
     if (mode == G_SS_DISABLE) {
         t->altstack = (struct g_stack){.flags = s->flags};
         return 0;
