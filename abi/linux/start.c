@@ -25,8 +25,8 @@
 #define CR4_FSGSBASE    (UINT64_C(1) << 16)
 
 /* CPUID leaf 1, EDX, of every CPU model that blink offers: FPU VME DE PSE TSC MSR PAE CX8 APIC SEP
- * PGE CMOV PAT CLFSH MMX FXSR SSE SSE2. */
-#define HWCAP UINT64_C(0x0789ab7f)
+ * PGE CMOV PAT PSE-36 CLFSH MMX FXSR SSE SSE2. */
+#define HWCAP UINT64_C(0x078bab7f)
 
 static uint64_t align_down(uint64_t v, uint64_t to) {
     return v & ~(to - 1);

@@ -92,7 +92,9 @@ static void basic_leaf(const struct blink_cpu *cpu, uint32_t leaf, uint32_t subl
         vendor(out);
         break;
     case 1:
-        out[0] = 0x000806c1; /* family 6: what programs take for a plain x86-64-v2 processor */
+        /* Family 6, model 5Eh: programs choose code by the model, too, and this one has nothing
+         * that is not offered here, AVX-512 above all. */
+        out[0] = 0x000506e3;
         out[1] = cpu->id << 24 | 1u << 16 | 8u << 8;
         out[2] = leaf1_ecx | (cpu->cr4 & CR4_OSXSAVE ? BIT(27) : 0);
         out[3] = leaf1_edx;
