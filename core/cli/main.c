@@ -258,6 +258,7 @@ static int run(struct cli *c) {
         .log = c->log,
         .settings = o->settings,
         .paged = o->paged,
+        .cpu_model = o->cpu_given ? &o->cpu_model : NULL,
         .decoder = o->decoder,
         .jits = o->jits.v,
         .jit_swap_ms = (uint32_t)o->jit_swap_ms,

@@ -49,6 +49,8 @@ static const struct row rows[] = {
     {0, "plugin-dir", required_argument, HAND_PATH, "DIR",
      "look for plugins here first (repeatable)"},
     {0, "list-plugins", optional_argument, KEEP, "[=json]", "list every plugin that can be found"},
+    {0, "cpu", required_argument, HAND_ON, "NAME|+FEATURE|-FEATURE,...",
+     "what CPUID tells of: x86-64-v1, -v2, -v3, max (default)"},
     {0, "decoder", required_argument, HAND_ON, "NAME", "use decoder NAME (capstone)"},
     {0, "device", required_argument, HAND_ON, "NAME[,ARGS]", "add a device (repeatable)"},
     {0, "observer", required_argument, HAND_ON, "NAME[,ARGS]", "add an observer (repeatable)"},
@@ -149,6 +151,17 @@ static bool parse_size(const char *name, const char *text, uint64_t least, uint6
     return true;
 }
 
+static bool change_cpu(struct cli_options *o, const char *text) {
+    const char *bad;
+    size_t size;
+    o->cpu_given = true;
+    if (cpu_model_change(&o->cpu_model, text, &bad, &size))
+        return true;
+    fprintf(stderr, "blink: --cpu=%s: \"%.*s\" is no model or feature that can be changed\n", text,
+            (int)size, bad);
+    return false;
+}
+
 /* What each option does beyond being set for plugins to ask for. */
 static bool act(struct cli_options *o, const struct row *r, const char *value) {
     const char *name = r->name;
@@ -192,6 +205,8 @@ static bool act(struct cli_options *o, const struct row *r, const char *value) {
         o->jits.count = 0;
         return push(&o->jits, "none");
     }
+    if (strcmp(name, "cpu") == 0)
+        return change_cpu(o, value);
     if (strcmp(name, "jit-cache") == 0)
         return parse_size(name, value, 1u << 20, UINT64_C(1) << 40, &o->jit_cache);
     if (strcmp(name, "jit-swap-every") == 0)
@@ -252,6 +267,7 @@ bool cli_parse(int argc, char **argv, struct cli_options *o) {
     int id;
     memset(o, 0, sizeof *o);
     o->exec_fd = o->exec_env = -1;
+    cpu_model_max(&o->cpu_model);
     describe(letters, longs);
     char *self = strdup("blink");
     if (!self || !push(&o->respawn, self))

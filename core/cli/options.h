@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "cpu/model.h"
 #include "machine/machine.h"
 
 /* Values of a repeatable option, NULL-terminated. */
@@ -25,6 +26,8 @@ struct cli_options {
     const char *exec_host; /* handed on by respawn */
     int exec_fd, exec_env; /* likewise; -1 */
     struct cli_list files, dirs, devices, observers, jits;
+    struct cpu_model cpu_model;
+    bool cpu_given;
     uint64_t jit_swap_ms, jit_cache; /* milliseconds, bytes; 0: not given */
     struct machine_setting settings[64];
     struct cli_list respawn; /* "blink" and the options, for another like this one */

@@ -3,6 +3,7 @@
  * exists.
  */
 #include "cpu/cpu.h"
+#include "cpu/model.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -114,7 +115,7 @@ void cpu_reset_user64(struct blink_cpu *cpu) {
     cpu->cr4 =
         CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE | CR4_UMIP;
     cpu->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
-    cpu->xcr0 = 7;
+    cpu->xcr0 = cpu_model_has_avx(cpu->model) ? 7 : 3;
     blink_cpu_set_flags(cpu, 2 | BLINK_IF);
     cpu_set_segment(cpu, BLINK_SEG_CS, 0x33, 0, UINT32_MAX,
                     ATTR_CODE | ATTR_DPL3 | ATTR_LONG | ATTR_GRAN);

@@ -1,34 +1,13 @@
 /*
- * CPUID: tells exactly what the interpreter implements. Leaves and bits as the AMD64 manual
- * volume 3, appendix E.
+ * CPUID: tells what the interpreter implements, or what --cpu leaves of it. Leaves and bits as the
+ * AMD64 manual volume 3, appendix E.
  */
 #include <string.h>
 
 #include "cpu/cpu.h"
+#include "cpu/model.h"
 
-/* Leaf 1 ECX, EDX; leaf 7 EBX, ECX; leaf 80000001h ECX, EDX: bit numbers of what is there. */
 #define BIT(n) (UINT32_C(1) << (n))
-
-static const uint32_t leaf1_ecx =
-    BIT(0) /* SSE3 */ | BIT(1) /* PCLMULQDQ */ | BIT(9) /* SSSE3 */ | BIT(12) /* FMA */ |
-    BIT(13) /* CX16 */ | BIT(19) /* SSE4.1 */ | BIT(20) /* SSE4.2 */ | BIT(22) /* MOVBE */ |
-    BIT(23) /* POPCNT */ | BIT(25) /* AES */ | BIT(26) /* XSAVE */ | BIT(28) /* AVX */ |
-    BIT(29) /* F16C */ | BIT(30) /* RDRAND */ | BIT(31) /* hypervisor */;
-static const uint32_t leaf1_edx =
-    BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ | BIT(3) /* PSE */ | BIT(4) /* TSC */ |
-    BIT(5) /* MSR */ | BIT(6) /* PAE */ | BIT(8) /* CX8 */ | BIT(9) /* APIC */ | BIT(11) /* SEP */ |
-    BIT(13) /* PGE */ | BIT(15) /* CMOV */ | BIT(16) /* PAT */ | BIT(17) /* PSE-36 */ |
-    BIT(19) /* CLFSH */ | BIT(23) /* MMX */ | BIT(24) /* FXSR */ | BIT(25) /* SSE */ |
-    BIT(26) /* SSE2 */;
-static const uint32_t leaf7_ebx = BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(5) /* AVX2 */ |
-                                  BIT(8) /* BMI2 */ | BIT(18) /* RDSEED */ | BIT(19) /* ADX */ |
-                                  BIT(23) /* CLFLUSHOPT */ | BIT(24) /* CLWB */ | BIT(29) /* SHA */;
-static const uint32_t leaf7_ecx =
-    BIT(9) /* VAES */ | BIT(10) /* VPCLMULQDQ */ | BIT(22) /* RDPID */;
-static const uint32_t ext1_ecx = BIT(0) /* LAHF */ | BIT(5) /* LZCNT */ | BIT(8) /* PREFETCHW */;
-static const uint32_t ext1_edx = BIT(11) /* SYSCALL */ | BIT(20) /* NX */ |
-                                 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ |
-                                 BIT(29) /* LM */;
 
 static const char brand[48] = "blink virtual x86-64 processor";
 
@@ -66,19 +45,22 @@ static void cache_leaf(uint32_t subleaf, uint32_t out[4]) {
 static void xsave_leaf(const struct blink_cpu *cpu, uint32_t subleaf, uint32_t out[4]) {
     const uint32_t legacy = 512 + 64, halves = 256;
     uint32_t enabled = cpu->xcr0 & 4 ? legacy + halves : legacy;
+    bool avx = cpu_model_has_avx(cpu->model);
+    if (!(cpu_model_word(cpu->model, CPU_LEAF1_ECX) & BIT(26)))
+        return;
     switch (subleaf) {
     case 0:
-        out[0] = 7;
+        out[0] = avx ? 7 : 3;
         out[1] = enabled;
-        out[2] = legacy + halves;
+        out[2] = avx ? legacy + halves : legacy;
         break;
     case 1:
         out[0] = BIT(0) /* XSAVEOPT */ | BIT(1) /* XSAVEC */ | BIT(2) /* XGETBV ECX=1 */;
         out[1] = enabled;
         break;
     case 2:
-        out[0] = halves;
-        out[1] = legacy;
+        out[0] = avx ? halves : 0;
+        out[1] = avx ? legacy : 0;
         break;
     default: break;
     }
@@ -96,15 +78,18 @@ static void basic_leaf(const struct blink_cpu *cpu, uint32_t leaf, uint32_t subl
          * that is not offered here, AVX-512 above all. */
         out[0] = 0x000506e3;
         out[1] = cpu->id << 24 | 1u << 16 | 8u << 8;
-        out[2] = leaf1_ecx | (cpu->cr4 & CR4_OSXSAVE ? BIT(27) : 0);
-        out[3] = leaf1_edx;
+        out[2] = cpu_model_word(cpu->model, CPU_LEAF1_ECX) |
+                 ((cpu->cr4 & CR4_OSXSAVE) && (cpu_model_word(cpu->model, CPU_LEAF1_ECX) & BIT(26))
+                      ? BIT(27)
+                      : 0);
+        out[3] = cpu_model_word(cpu->model, CPU_LEAF1_EDX);
         break;
     case 2: out[0] = 0x00feff01; break; /* "see leaf 04h" */
     case 4: cache_leaf(subleaf, out); break;
     case 7:
         if (subleaf == 0) {
-            out[1] = leaf7_ebx;
-            out[2] = leaf7_ecx;
+            out[1] = cpu_model_word(cpu->model, CPU_LEAF7_EBX);
+            out[2] = cpu_model_word(cpu->model, CPU_LEAF7_ECX);
         }
         break;
     case 0xd: xsave_leaf(cpu, subleaf, out); break;
@@ -125,8 +110,8 @@ void cpu_cpuid(const struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf, uin
         break;
     case 0x80000000: out[0] = 0x80000008; break;
     case 0x80000001:
-        out[2] = ext1_ecx;
-        out[3] = ext1_edx;
+        out[2] = cpu_model_word(cpu->model, CPU_EXT1_ECX);
+        out[3] = cpu_model_word(cpu->model, CPU_EXT1_EDX);
         break;
     case 0x80000002:
     case 0x80000003:

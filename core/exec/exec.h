@@ -47,8 +47,9 @@ struct exec_options {
     const struct blink_decoder_ops *decoder;
     struct blink_plugin *decoder_self;
     struct blink_bus *bus;
-    bool user_ports;    /* devices were asked for: their ports may be used at CPL 3 */
-    uint64_t jit_cache; /* most bytes of translated code; 0: the default */
+    bool user_ports;               /* devices were asked for: their ports may be used at CPL 3 */
+    const struct cpu_model *model; /* of all vCPUs; NULL: everything */
+    uint64_t jit_cache;            /* most bytes of translated code; 0: the default */
 };
 
 int exec_create(const struct exec_options *options, struct exec **out);

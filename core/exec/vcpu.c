@@ -68,6 +68,7 @@ int vcpu_create(struct exec *x, struct vcpu **out) {
     v->context.bus = x->options.bus;
     v->context.user_ports = x->options.user_ports;
     vcpu_empty_jumps(v);
+    v->cpu->model = x->options.model;
     cpu_reset(v->cpu);
     v->cpu->machine = x->options.hooks.machine;
     v->cpu->exec_private = v;

@@ -107,6 +107,7 @@ static int make_exec(struct blink_machine *m) {
                   .find_jit = find_jit,
                   .forked = machine_swap_forked},
         .jit_cache = m->options.jit_cache,
+        .model = m->options.cpu_model,
         .decoder = i->ref->ops,
         .decoder_self = i->self,
         .bus = m->bus,

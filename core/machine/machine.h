@@ -12,6 +12,7 @@
 #include "plugin/registry.h"
 
 struct blink_machine;
+struct cpu_model;
 
 /* Where lines of text go. Owned by the command line; used from any thread. */
 struct machine_log {
@@ -30,7 +31,8 @@ struct machine_options {
     struct machine_log log;
     const struct machine_setting *settings; /* ends with name NULL */
     bool paged;
-    const char *decoder; /* name, NULL for the default */
+    const struct cpu_model *cpu_model; /* NULL: everything */
+    const char *decoder;               /* name, NULL for the default */
     /* "NAME[,ARGS]" or "none", NULL-terminated; the first is used. None: the host's own. */
     const char *const *jits;
     uint32_t jit_swap_ms;       /* change to the next of `jits` so often; 0: never */

@@ -28,6 +28,7 @@ struct blink_machine; /* one virtual machine: memory, bus, vCPUs, plugins */
 struct blink_mem;     /* one guest address space */
 struct blink_cpu;     /* one virtual CPU, see cpu.h */
 struct blink_insn;    /* one decoded instruction, see insn.h */
+struct cpu_model;     /* core's: see --cpu */
 struct blink_host;    /* what core offers a plugin, see host.h */
 
 /* Instance of a plugin: each plugin defines it for itself. */
