@@ -41,7 +41,7 @@ struct vcpu {
 
     /* Signals; the slot is written by the handler on this thread. */
     volatile sig_atomic_t in_guest; /* a host fault is the guest's */
-    volatile sig_atomic_t in_jit;   /* in generated code, not in the interpreter */
+    volatile sig_atomic_t in_jit;   /* in generated code, not in the interpreter; atomic */
     uint32_t kicks;                 /* how many KICKs under way are core's own; atomic */
     uint32_t halted;                /* in HLT: attention must end its sleep; atomic */
     bool started;                   /* `thread` can be sent signals; atomic */

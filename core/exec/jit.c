@@ -200,11 +200,11 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
     b->insns[0] = *insn;
     interp_bind_block(b);
     int in_jit = v->in_jit;
-    v->in_jit = 0;
+    __atomic_store_n(&v->in_jit, 0, __ATOMIC_SEQ_CST);
     interp_mxcsr_load(cpu); /* generated code may have changed it */
     interp_run(cpu, b->insns);
     interp_mxcsr_store(cpu);
-    v->in_jit = in_jit;
+    __atomic_store_n(&v->in_jit, in_jit, __ATOMIC_SEQ_CST);
     uint32_t reason = cpu->exit_reason;
     cpu->exit_reason = BLINK_EXIT_NONE;
     if (reason != BLINK_EXIT_BLOCK)
@@ -249,7 +249,7 @@ static int translate(struct exec *x, struct block_info *info) {
 }
 
 static bool alive(const struct block_info *info) {
-    return info->block->rip != ~UINT64_C(0);
+    return __atomic_load_n(&info->block->rip, __ATOMIC_RELAXED) != ~UINT64_C(0);
 }
 
 /* Called as a block is dropped: nothing may jump to its code any more. */
@@ -328,14 +328,14 @@ static void run_code(struct vcpu *v, struct block_info *info) {
     struct blink_jit_code *from = NULL;
     uint32_t exit = 0;
     uint32_t reason = BLINK_EXIT_NONE;
-    v->in_jit = 1;
+    __atomic_store_n(&v->in_jit, 1, __ATOMIC_SEQ_CST);
     if (vcpu_enter(v)) {
         /* Only now the back end stays, and the arena what it is. */
         if (x->jit && __atomic_load_n(&info->translated, __ATOMIC_ACQUIRE))
             reason = x->jit->enter(x->jit_self, v->cpu, &info->code, &from, &exit);
         vcpu_leave(v);
     }
-    v->in_jit = 0;
+    __atomic_store_n(&v->in_jit, 0, __ATOMIC_SEQ_CST);
     v->cpu->exit_reason = reason;
     if (from && reason == BLINK_EXIT_BLOCK) {
         v->jit_from = (struct block_info *)((char *)from - offsetof(struct block_info, code));

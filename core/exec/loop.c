@@ -132,7 +132,8 @@ static bool wants_jit(const struct vcpu *v, const struct block *b) {
 }
 
 static bool is_at(const struct block *b, const struct blink_cpu *cpu) {
-    return b->rip == cpu->rip && b->mode == cpu->mode && b->cs_base == cpu->seg[BLINK_SEG_CS].base;
+    return __atomic_load_n(&b->rip, __ATOMIC_RELAXED) == cpu->rip && b->mode == cpu->mode &&
+           b->cs_base == cpu->seg[BLINK_SEG_CS].base;
 }
 
 struct block *vcpu_find(struct vcpu *v) {
@@ -333,7 +334,7 @@ void vcpu_run(struct vcpu *v) {
     park_thread(v);
     /* A fault in guest code, on this thread, comes back here from anywhere below. */
     if (sigsetjmp(v->context.unwind, 0)) {
-        v->in_jit = 0;
+        __atomic_store_n(&v->in_jit, 0, __ATOMIC_SEQ_CST);
         vcpu_leave(v);
         if (v->stepping)
             step_done(v);

@@ -26,7 +26,7 @@ static inline const struct blink_insn *chain_miss(struct blink_cpu *cpu, struct 
 #define CHAIN(end, exit, target)                                                                   \
   do {                                                                                             \
     struct block *from_ = interp_block_of(end);                                                    \
-    struct block *to_ = __atomic_load_n(&from_->link[exit], __ATOMIC_RELAXED);                     \
+    struct block *to_ = __atomic_load_n(&from_->link[exit], __ATOMIC_ACQUIRE);                     \
     cpu->icount += from_->count;                                                                   \
     if (likely(to_ != NULL) && likely(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) == 0))    \
       GOTO(to_->insns);                                                                            \
@@ -40,8 +40,8 @@ static inline const struct blink_insn *chain_miss(struct blink_cpu *cpu, struct 
     uint64_t target_ = (target);                                                                   \
     struct block *to_ = cpu->jumps->slot[interp_jump_slot(target_)];                               \
     cpu->icount += from_->count;                                                                   \
-    if (likely(to_->rip == target_) && likely(to_->mode == from_->mode) &&                         \
-        likely(to_->cs_base == from_->cs_base) &&                                                  \
+    if (likely(__atomic_load_n(&to_->rip, __ATOMIC_RELAXED) == target_) &&                         \
+        likely(to_->mode == from_->mode) && likely(to_->cs_base == from_->cs_base) &&              \
         likely(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) == 0))                           \
       GOTO(to_->insns);                                                                            \
     return chain_miss(cpu, NULL, 0, target_);                                                      \
