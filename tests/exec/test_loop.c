@@ -98,8 +98,8 @@ static void test_smc_volatile_page(void **state) {
     assert_int_equal(exec_run(m->exec), 42);
     assert_int_equal(toy_read(m, CODE + 512), 1);
     assert_int_equal(m->icount, 2 + 3 * 20000 + 3);
-    /* Most stores were made without a fault. */
-    assert_true(stats_of(m).exits[BLINK_EXIT_SMC] < 5000);
+    /* Many stores were made without a fault; how many depends on the machine's speed. */
+    assert_true(stats_of(m).exits[BLINK_EXIT_SMC] < 15000);
 }
 
 static uint32_t skip_fault(struct blink_machine *m, struct blink_cpu *cpu) {
@@ -224,6 +224,7 @@ static uint32_t take_signal(struct blink_machine *m, struct blink_cpu *cpu) {
 }
 
 static void test_signals(void **state) {
+    NEEDS_SIGNALS();
     struct blink_machine *m = *state;
     static const uint64_t code[] = {
         I(T_MOV, CX, 0, 50),   I(T_COPY, BX, CX, 0), I(T_MOV, AX, 0, 2),
@@ -283,6 +284,7 @@ static uint32_t take_any(struct blink_machine *m, struct blink_cpu *cpu) {
 }
 
 static void test_interrupted_call(void **state) {
+    NEEDS_SIGNALS();
     struct blink_machine *m = *state;
     static const uint64_t code[] = {
         I(T_MOV, AX, 0, 2), I(T_SYSCALL, 0, 0, 0), I(T_MOV, AX, 0, 2), I(T_SYSCALL, 0, 0, 0), END,

@@ -142,6 +142,7 @@ static uint32_t sleep_for_ever(struct blink_machine *m, struct blink_cpu *cpu) {
 }
 
 static void test_end_wakes_all(void **state) {
+    NEEDS_SIGNALS();
     struct blink_machine *m = *state;
     static const uint64_t ends[] = {
         I(T_MOV, AX, 0, 2), I(T_SYSCALL, 0, 0, 0), I(T_MOV, AX, 0, 0),

@@ -242,7 +242,7 @@ void toy_write(struct blink_machine *m, uint64_t address, uint64_t value) {
 
 struct blink_cpu *toy_thread(struct blink_cpu *parent, uint64_t rip, uint64_t arg, uint32_t n) {
     struct blink_cpu *state = malloc(sizeof *state), *out = NULL;
-    memcpy(state, parent, sizeof *state);
+    memcpy(state, parent, offsetof(struct blink_cpu, tlb)); /* registers only */
     state->rip = rip;
     state->gpr[BLINK_RSP] = STACK + (n + 1) * PAGE;
     int rc = exec_iface.thread_create(parent, state, (void *)(uintptr_t)arg, &out);

@@ -83,6 +83,13 @@ void toy_write(struct blink_machine *m, uint64_t address, uint64_t value);
 /* Another vCPU of the machine at `rip` with `arg` in RDI; from a system call. */
 struct blink_cpu *toy_thread(struct blink_cpu *parent, uint64_t rip, uint64_t arg, uint32_t n);
 
+/* ThreadSanitizer holds asynchronous signals back until the program calls into it. */
+#if defined(__SANITIZE_THREAD__)
+  #define NEEDS_SIGNALS() skip()
+#else
+  #define NEEDS_SIGNALS()
+#endif
+
 #define TOY_LINEAR(test)                                                                           \
   { #test "_linear", test, toy_setup, toy_teardown, (void *)(uintptr_t)MEM_LINEAR }
 #define TOY_PAGED(test)                                                                            \
