@@ -48,7 +48,8 @@ static int create(const struct blink_host *host, const char *args, struct blink_
     if (rc == 0)
         rc = service(host, BLINK_IFACE_EXEC, &self->exec, sizeof self->exec);
     if (rc == 0)
-        rc = lx_layers_init(self, host->option(host->machine, "root"), getenv("BLINK_OVERLAYS"));
+        rc = lx_layers_init(self, host->option(host->machine, "root"),
+                            secure_getenv("BLINK_OVERLAYS"));
     if (rc) {
         destroy(self);
         return rc;

@@ -83,7 +83,8 @@ void machine_print_stats(struct blink_machine *machine);
 /* One line naming the plugins in use. */
 void machine_print_plugins(struct blink_machine *machine);
 
-/* The host's path of guest path `path` below folder `root` (NULL or "": the path itself). */
+/* The host's path of guest path `path` below folder `root`; NULL or "": below the first folder of
+ * $BLINK_OVERLAYS that has it, or the path itself. */
 int machine_find_in_root(const char *root, const char *path, char *out, size_t size);
 
 /* Log a line at a BLINK_LOG_* level; knows no machine. [any] */

@@ -1,11 +1,13 @@
 /*
- * Opening a guest path below a root directory, so that absolute symbolic links and ".." of the
- * guest's tree stay inside it. The caller closes the descriptor. Any thread.
+ * Opening a guest path below a root directory, or the first of $BLINK_OVERLAYS that has it, so that
+ * absolute symbolic links and ".." of the guest's tree stay inside it. The caller closes the
+ * descriptor. Any thread.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,19 +85,20 @@ static int resolve(struct walk *w) {
     return 0;
 }
 
-int elf_open_in_root(const char *root, const char *path, char *host_path, size_t host_path_size) {
+/* Where `path` is on the host, below `root` ("" or NULL: the host's own tree). */
+static int place(const char *root, const char *path, char found[PATH_MAX]) {
+    if (!root || !root[0] || path[0] != '/')
+        return join(found, path, "", "");
+    struct walk w = {.root = root};
+    int r = join(w.rest, path, "", "");
+    if (r == 0)
+        r = resolve(&w);
+    return r == 0 ? join(found, root, "", w.done) : r;
+}
+
+static int open_at(const char *root, const char *path, char *host_path, size_t host_path_size) {
     char found[PATH_MAX];
-    int r;
-    if (!root || !root[0] || path[0] != '/') {
-        r = join(found, path, "", "");
-    } else {
-        struct walk w = {.root = root};
-        r = join(w.rest, path, "", "");
-        if (r == 0)
-            r = resolve(&w);
-        if (r == 0)
-            r = join(found, root, "", w.done);
-    }
+    int r = place(root, path, found);
     if (r < 0)
         return r;
     if (strlen(found) >= host_path_size)
@@ -103,4 +106,22 @@ int elf_open_in_root(const char *root, const char *path, char *host_path, size_t
     strcpy(host_path, found);
     int fd = open(found, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     return fd < 0 ? -errno : fd;
+}
+
+int elf_open_in_root(const char *root, const char *path, char *host_path, size_t host_path_size) {
+    const char *overlays = secure_getenv("BLINK_OVERLAYS");
+    if ((root && root[0]) || !overlays)
+        return open_at(root, path, host_path, host_path_size);
+    int r = -ENOENT;
+    for (const char *at = overlays; at && (r == -ENOENT || r == -ENOTDIR);) {
+        char folder[PATH_MAX];
+        size_t n = strcspn(at, ":");
+        if (n >= sizeof folder)
+            return -ENAMETOOLONG;
+        memcpy(folder, at, n);
+        folder[n] = 0;
+        r = open_at(folder, path, host_path, host_path_size);
+        at = at[n] ? at + n + 1 : NULL;
+    }
+    return r;
 }
