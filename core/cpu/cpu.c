@@ -112,8 +112,11 @@ void cpu_reset_user64(struct blink_cpu *cpu) {
     uint16_t flat = ATTR_BIG | ATTR_GRAN | ATTR_DPL3;
     reset_common(cpu);
     cpu->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
-    cpu->cr4 =
-        CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE | CR4_UMIP;
+    cpu->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE;
+    /* What Linux answers to SGDT, SIDT and STR where it keeps the processor from answering. */
+    cpu->gdtr.base = UINT64_C(0xfffffffffffe0000);
+    cpu->idtr.base = UINT64_C(0xffffffffffff0000);
+    cpu->tr.selector = 0x40;
     cpu->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
     cpu->xcr0 = cpu_model_has_avx(cpu->model) ? 7 : 3;
     blink_cpu_set_flags(cpu, 2 | BLINK_IF);
@@ -177,6 +180,16 @@ static bool wants_canonical(uint32_t msr) {
            msr == 0x175 || msr == 0x176;
 }
 
+/* Eight memory types: 0, 1 and 4-7. */
+static bool good_pat(uint64_t value) {
+    for (int k = 0; k < 8; k++) {
+        uint64_t type = value >> k * 8 & 0xff;
+        if (type > 7 || type == 2 || type == 3)
+            return false;
+    }
+    return true;
+}
+
 bool cpu_write_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t value) {
     uint64_t *field = msr_field(cpu, msr);
     if (msr == 0x10) {
@@ -184,10 +197,13 @@ bool cpu_write_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t value) {
         return true;
     }
     if (msr == 0xc0000103) {
+        if (value >> 32)
+            return false;
         cpu->tsc_aux = (uint32_t)value;
-        return value >> 32 == 0;
+        return true;
     }
-    if (!field || (wants_canonical(msr) && !cpu_canonical(value)))
+    if (!field || (wants_canonical(msr) && !cpu_canonical(value)) ||
+        (msr == 0x277 && !good_pat(value)))
         return false;
     if (msr == 0xc0000080) {
         const uint64_t known = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;

@@ -6,11 +6,6 @@
 #include "cpu/cpu.h"
 #include "mem/space.h"
 
-/* Selectors of Linux x86-64: 32-bit code, data, 64-bit code. */
-#define USER_CS32 0x23
-#define USER_DS   0x2b
-#define USER_CS64 0x33
-
 /* Descriptor attribute bits. */
 #define ATTR_TYPE_CODE 0x08
 #define ATTR_CONFORM   0x04
@@ -23,9 +18,26 @@ static bool is_real(const struct blink_cpu *cpu) {
     return !(cpu->mode & BLINK_MODE_PROT);
 }
 
-/* A user program under a guest ABI has no descriptor table. */
+/* A user program under a guest ABI has no descriptor table of its own; it finds the segments that
+ * Linux gives it on x86-64. */
 static bool has_no_table(const struct blink_cpu *cpu) {
     return cpu->cpl == 3 && cpu->gdtr.limit == 0;
+}
+
+static bool user_descriptor(const struct blink_cpu *cpu, uint16_t selector, uint64_t *out) {
+    switch (selector & 0xfffc) {
+    case 0x20: *out = UINT64_C(0x00cffb000000ffff); return true; /* 32-bit code */
+    case 0x28: *out = UINT64_C(0x00cff3000000ffff); return true; /* data */
+    case 0x30:
+        *out = UINT64_C(0x00affb000000ffff);
+        return true; /* 64-bit code */
+    /* Its limit tells the number of the processor. */
+    case 0x78:
+        *out = UINT64_C(0x0040f50000000000) | (cpu->tsc_aux & 0xffff) |
+               (uint64_t)(cpu->tsc_aux >> 16 & 0xf) << 48;
+        return true;
+    default: return false;
+    }
 }
 
 struct blink_seg INTERP_FN(unpack_descriptor)(uint16_t selector, uint64_t d) {
@@ -44,6 +56,8 @@ bool INTERP_FN(read_descriptor)(struct blink_cpu *cpu, const struct blink_insn *
     bool local = selector & 4;
     uint64_t base = local ? cpu->ldtr.base : cpu->gdtr.base;
     uint32_t limit = local ? cpu->ldtr.limit : cpu->gdtr.limit, at = selector & 0xfff8u;
+    if (has_no_table(cpu))
+        return user_descriptor(cpu, selector, out);
     if (at + 7 > limit || (local && !(cpu->ldtr.attr & ATTR_PRESENT)))
         return false;
     /* Descriptor tables are read with the rights of the processor, not of the program. */
@@ -52,20 +66,6 @@ bool INTERP_FN(read_descriptor)(struct blink_cpu *cpu, const struct blink_insn *
     if (!mem_read_system(cpu, base + at, out, sizeof *out, &fault))
         interp_fault_from(cpu, &fault);
     return true;
-}
-
-static struct blink_seg user_segment(struct blink_cpu *cpu, const struct blink_insn *i,
-                                     uint16_t selector, bool code) {
-    static const struct blink_seg cs32 = {0, UINT32_MAX, USER_CS32, 0xc0fb};
-    static const struct blink_seg cs64 = {0, UINT32_MAX, USER_CS64, 0xa0fb};
-    static const struct blink_seg ds = {0, UINT32_MAX, USER_DS, 0xc0f3};
-    if (selector == USER_CS64)
-        return cs64;
-    if (selector == USER_CS32)
-        return cs32;
-    if (selector != USER_DS || code)
-        RAISE(BLINK_EXC_GP, selector & 0xfffc);
-    return ds;
 }
 
 void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t seg,
@@ -87,11 +87,6 @@ void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, 
         if (seg == BLINK_SEG_SS && !allowed)
             RAISE(BLINK_EXC_GP, 0);
         *s = (struct blink_seg){0, 0, selector, 0};
-        return;
-    }
-    if (has_no_table(cpu)) {
-        *s = user_segment(cpu, i, selector, false);
-        s->selector = selector;
         return;
     }
     if (!INTERP_FN(read_descriptor)(cpu, i, selector, &d))
@@ -125,8 +120,6 @@ struct blink_seg INTERP_FN(code_segment)(struct blink_cpu *cpu, const struct bli
     }
     if (code == 0)
         RAISE(BLINK_EXC_GP, 0);
-    if (has_no_table(cpu))
-        return user_segment(cpu, i, selector, true);
     if (!INTERP_FN(read_descriptor)(cpu, i, selector, &d))
         RAISE(BLINK_EXC_GP, code);
     struct blink_seg n = INTERP_FN(unpack_descriptor)(selector, d);
