@@ -4,6 +4,19 @@
  */
 #include "bus/bus.h"
 #include "interp/alu.h"
+#include "mem/space.h"
+
+/* Two bytes of the task-state segment, with the rights of the processor; #GP beyond its limit. */
+static uint16_t task_word(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t at) {
+    struct mem_fault fault;
+    uint16_t v = 0;
+    if (at + 1 > cpu->tr.limit)
+        RAISE(BLINK_EXC_GP, 0);
+    FAULTS();
+    if (!mem_read_system(cpu, cpu->tr.base + at, &v, sizeof v, &fault))
+        interp_fault_from(cpu, &fault);
+    return v;
+}
 
 static void check_port(struct blink_cpu *cpu, const struct blink_insn *i, uint16_t port,
                        uint32_t size) {
@@ -16,12 +29,8 @@ static void check_port(struct blink_cpu *cpu, const struct blink_insn *i, uint16
     if (c->user_ports || !(cpu->tr.attr & 0x80))
         RAISE(BLINK_EXC_GP, 0);
     /* The I/O permission map of the task-state segment. */
-    uint32_t cpl = cpu->cpl;
-    cpu->cpl = 0;
-    uint16_t map = ld16(cpu, i, cpu->tr.base + 0x66);
-    uint32_t at = map + port / 8u;
-    uint16_t bits = at + 1 <= cpu->tr.limit ? ld16(cpu, i, cpu->tr.base + at) : 0xffff;
-    cpu->cpl = cpl;
+    uint16_t map = task_word(cpu, i, 0x66);
+    uint16_t bits = task_word(cpu, i, map + port / 8u);
     if ((bits >> (port & 7)) & ((1u << size) - 1))
         RAISE(BLINK_EXC_GP, 0);
 }
@@ -70,6 +79,8 @@ HANDLER(string_io) {
     check_port(cpu, i, port, size);
     while (!rep || (cpu->gpr[BLINK_RCX] & mask)) {
         uint64_t a = base + (cpu->gpr[reg] & mask);
+        if (!wide)
+            a = (uint32_t)a;
         if (input) {
             /* Make sure of the store before the port is read: a read has effects. */
             uint64_t v = 0;

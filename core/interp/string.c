@@ -8,8 +8,8 @@
 #define STRING_PAGE 4096u
 
 struct string_state {
-    uint64_t si, di, mask; /* offsets and their wrap */
-    uint64_t src, dst;     /* segment bases */
+    uint64_t si, di, mask;     /* offsets and their wrap */
+    uint64_t src, dst, linear; /* segment bases and the wrap of linear addresses */
     int64_t step;
 };
 
@@ -25,6 +25,7 @@ static struct string_state string_begin(struct blink_cpu *cpu, const struct blin
     s.di = cpu->gpr[BLINK_RDI] & s.mask;
     s.src = cpu->seg[i->seg].base;
     s.dst = flat ? 0 : cpu->seg[BLINK_SEG_ES].base;
+    s.linear = flat ? ~UINT64_C(0) : UINT32_MAX;
     s.step = cpu->flags & BLINK_DF ? -(int64_t)i->opsize : i->opsize;
     return s;
 }
@@ -113,7 +114,7 @@ HANDLER(movs) {
     uint32_t size = i->opsize;
     bool wide = is_wide(cpu, i) && left > 1;
     while (left) {
-        uint64_t src = s.src + s.si, dst = s.dst + s.di, n = 1;
+        uint64_t src = (s.src + s.si) & s.linear, dst = (s.dst + s.di) & s.linear, n = 1;
         if (wide) {
             n = page_room(dst, size, page_room(src, size, left));
             /* A destination shortly above its source repeats the source: element by element. */
@@ -156,7 +157,7 @@ HANDLER(stos) {
     uint32_t size = i->opsize;
     bool wide = is_wide(cpu, i) && left > 1;
     while (left) {
-        uint64_t dst = s.dst + s.di, n = wide ? page_room(dst, size, left) : 1;
+        uint64_t dst = (s.dst + s.di) & s.linear, n = wide ? page_room(dst, size, left) : 1;
         if (n > 1) {
             fill_chunk(cpu, i, dst, value, size, n);
         } else {
@@ -178,7 +179,8 @@ HANDLER(lods) {
     uint64_t left = count_left(cpu, i);
     while (left) {
         check_limit(cpu, i, i->seg, s.si);
-        put_sized(cpu, BLINK_RAX, i->opsize, ld_sized(cpu, i, s.src + s.si, i->opsize));
+        put_sized(cpu, BLINK_RAX, i->opsize,
+                  ld_sized(cpu, i, (s.src + s.si) & s.linear, i->opsize));
         advance(cpu, i, &s, 1, true, false);
         left--;
         s.si = cpu->gpr[BLINK_RSI] & s.mask;
@@ -213,8 +215,8 @@ HANDLER(cmps) {
     while (left) {
         check_limit(cpu, i, i->seg, s.si);
         check_limit(cpu, i, BLINK_SEG_ES, s.di);
-        uint64_t a = ld_sized(cpu, i, s.src + s.si, i->opsize);
-        uint64_t b = ld_sized(cpu, i, s.dst + s.di, i->opsize);
+        uint64_t a = ld_sized(cpu, i, (s.src + s.si) & s.linear, i->opsize);
+        uint64_t b = ld_sized(cpu, i, (s.dst + s.di) & s.linear, i->opsize);
         advance(cpu, i, &s, 1, true, true);
         left--;
         set_compare(cpu, a, b, i->opsize);
@@ -233,7 +235,7 @@ HANDLER(scas) {
     uint64_t left = count_left(cpu, i), a = get_sized(cpu, BLINK_RAX, i->opsize);
     while (left) {
         check_limit(cpu, i, BLINK_SEG_ES, s.di);
-        uint64_t b = ld_sized(cpu, i, s.dst + s.di, i->opsize);
+        uint64_t b = ld_sized(cpu, i, (s.dst + s.di) & s.linear, i->opsize);
         advance(cpu, i, &s, 1, false, true);
         left--;
         set_compare(cpu, a, b, i->opsize);
