@@ -20,7 +20,7 @@ struct encoding {
 };
 
 static const struct encoding encodings[] = {
-#include "encodings.h"
+#include "encodings.def"
 };
 #define COUNT (sizeof encodings / sizeof encodings[0])
 #define RIP   0x1000u
