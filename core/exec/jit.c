@@ -165,7 +165,10 @@ static int code_alloc(struct blink_machine *machine, uint64_t near, size_t size,
     uint64_t cache = machine_exec(machine)->options.jit_cache, used = size;
     for (uint32_t k = 0; k < all->count; k++)
         used += all->v[k].used;
-    if (!a || size > ARENA_SIZE - a->used || used > (cache ? cache : CACHE_SIZE))
+    /* Beginning anew would not help. */
+    if (!a)
+        return -ENOTSUP;
+    if (size > ARENA_SIZE - a->used || used > (cache ? cache : CACHE_SIZE))
         return -ENOSPC;
     a->last = a->used;
     a->used += size;

@@ -178,7 +178,14 @@ static int choose_jit(struct blink_machine *m) {
         struct blink_plugin *self;
         if (!HOST_JIT || find_jit(m, HOST_JIT, &ops, &self) == -ENOENT)
             return 0;
-        return use_jit(m, HOST_JIT);
+        int rc = exec_set_jit(m->exec, HOST_JIT);
+        if (rc) {
+            char text[128];
+            snprintf(text, sizeof text, "jit %s cannot be used here: %s; interpreting", HOST_JIT,
+                     strerror(-rc));
+            machine_log_line(&m->options.log, BLINK_LOG_INFO, text);
+        }
+        return 0;
     }
     while (jits[n])
         n++;

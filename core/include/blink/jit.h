@@ -51,7 +51,8 @@ struct blink_jit_host_iface {
     /*
      * Memory for code: at least `size` bytes, within reach of a signed 32-bit displacement from
      * host address `near` if that is not 0 and the host has room there. -ENOSPC when the arenas
-     * are full: core flushes and tries again. [vcpu, under the translation lock]
+     * are full: core flushes and tries again; -ENOTSUP when there can be none. [vcpu, under the
+     * translation lock]
      */
     int (*code_alloc)(struct blink_machine *machine, uint64_t near, size_t size,
                       struct blink_jit_space *out);
