@@ -9,12 +9,14 @@ standard error, nothing on standard output, and the status a shell would give.
 import argparse
 import json
 import os
+import re
 import shutil
 import struct
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import blinktest  # noqa: E402
 
 NOT_FOUND, NOT_EXECUTABLE, FAILED, USAGE = 127, 126, 125, 2
@@ -250,6 +252,12 @@ class Bad:
             self.tap.case(f"{option} explains each option", r.status == 0 and not r.err and all(
                 word in r.out for word in (b"Usage: blink", b"--plugin-dir", b"--list-plugins",
                                            b"-j, --no-jit", b"-Z, --stats")), r.out)
+        with open(os.path.join(HERE, "..", "..", "docs", "blink.1"), encoding="utf-8") as page:
+            manual = page.read().replace("\\-", "-")
+        options = re.findall(rb"(?m)^  (?:-\w, |    )(--[\w-]+)", r.out)
+        missing = [o.decode() for o in options if o.decode() not in manual]
+        self.tap.case("the manual page names each option", len(options) > 15 and not missing,
+                      f"not there: {', '.join(missing)}", options)
         r = blinktest.run(self.blink + ["--version"], env=self.env)
         self.tap.case("--version", r.status == 0 and r.out.startswith(b"blink "), r.out)
 
