@@ -66,10 +66,12 @@ int machine_activate(struct blink_machine *m, struct instance *i) {
     return rc;
 }
 
-void machine_drop_instances(struct blink_machine *m) {
+void machine_drop_instances(struct blink_machine *m, uint32_t keep) {
     while (m->instances) {
         struct instance *i = &m->instance[--m->instances];
         const struct blink_plugin_ops *ops = i->ref->ops;
+        if (keep >> i->ref->kind & 1)
+            continue;
         if (i->active)
             ops->deactivate(i->self);
         ops->destroy(i->self);

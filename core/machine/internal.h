@@ -43,8 +43,8 @@ struct blink_machine {
 int machine_instance(struct blink_machine *m, uint32_t kind, const char *name, const char *args,
                      struct instance **out);
 int machine_activate(struct blink_machine *m, struct instance *i);
-/* Deactivate and destroy all, last made first. */
-void machine_drop_instances(struct blink_machine *m);
+/* Deactivate and destroy all but those of the kinds (bits) to keep, last made first. */
+void machine_drop_instances(struct blink_machine *m, uint32_t keep);
 void machine_error(struct blink_machine *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -241,10 +241,15 @@ void machine_destroy(struct blink_machine *m) {
     if (!m)
         return;
     exec_destroy(m->exec);
-    machine_drop_instances(m);
+    machine_drop_instances(m, 0);
     mem_destroy(m->mem);
     bus_destroy(m->bus);
     free(m);
+}
+
+void machine_retire(struct blink_machine *m) {
+    if (m)
+        machine_drop_instances(m, 1u << BLINK_KIND_DECODER | 1u << BLINK_KIND_JIT);
 }
 
 int machine_run(struct blink_machine *m) {
