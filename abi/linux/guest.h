@@ -90,6 +90,10 @@ struct g_sigaction {
 #define G_SA_RESTART   0x10000000u
 #define G_SA_NODEFER   0x40000000u
 #define G_SA_RESETHAND 0x80000000u
+/* Linux forgets the others, so that a program can ask which there are. */
+#define G_SA_KNOWN                                                                                 \
+  (G_SA_NOCLDSTOP | G_SA_NOCLDWAIT | G_SA_SIGINFO | 0x800u /* SA_EXPOSE_TAGBITS */ |               \
+   G_SA_RESTORER | G_SA_ONSTACK | G_SA_RESTART | G_SA_NODEFER | G_SA_RESETHAND)
 
 struct g_stack {
     uint64_t sp;

@@ -36,6 +36,7 @@ static int set_action(struct blink_plugin *abi, int signo, const struct g_sigact
         if (rc == 0) {
             abi->action[signo] = *new;
             abi->action[signo].mask &= ~LX_UNBLOCKABLE;
+            abi->action[signo].flags &= G_SA_KNOWN;
         }
     }
     pthread_mutex_unlock(&abi->lock);
