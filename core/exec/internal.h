@@ -1,5 +1,5 @@
 /*
- * What the files of the execution loop share. Lock order: mem's own lock, then exec->lock;
+ * What the files of the execution loop share. Lock order: the bus, mem's own lock, exec->lock;
  * park_lock, then exec->lock. Nothing of mem is called with exec->lock held.
  */
 #ifndef CORE_EXEC_INTERNAL_H

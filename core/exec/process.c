@@ -20,9 +20,10 @@ struct fork_work {
 static void fork_now(void *arg) {
     struct fork_work *w = arg;
     struct exec *x = w->self->exec;
-    mem_before_fork(x->mem);
+    /* The bus first: a device's handler, called with its lock, may use the memory. */
     if (x->options.bus)
         bus_before_fork(x->options.bus);
+    mem_before_fork(x->mem);
     pthread_mutex_lock(&x->lock);
     int rc = jit_before_fork(x);
     pid_t pid = rc ? -1 : fork();
@@ -31,9 +32,9 @@ static void fork_now(void *arg) {
         if (rc == 0)
             jit_fork_parent(x);
         pthread_mutex_unlock(&x->lock);
+        mem_fork_parent(x->mem);
         if (x->options.bus)
             bus_fork_parent(x->options.bus);
-        mem_fork_parent(x->mem);
         return;
     }
     if (!jit_fork_child(x))
@@ -41,9 +42,9 @@ static void fork_now(void *arg) {
     pthread_mutex_unlock(&x->lock);
     pthread_cond_init(&x->ended, NULL);
     park_after_fork(x);
+    mem_after_fork(x->mem);
     if (x->options.bus)
         bus_after_fork(x->options.bus);
-    mem_after_fork(x->mem);
     w->self->thread = pthread_self();
     vcpu_forget_others(w->self);
     signals_forked(w->self);

@@ -68,6 +68,13 @@ HANDLER(bt_lock) {
     uint8_t *p = atomic_at(cpu, i, m + bit / 8, 1);
     uint8_t mask = (uint8_t)(1u << (bit & 7)), old;
     (void)size;
+    if (unlikely(!p)) {
+        /* No RAM: nothing but devices, one access at a time. */
+        old = ldw8(cpu, i, m + bit / 8);
+        st8(cpu, i, m + bit / 8, (uint8_t)change_bit(i->op, old, bit & 7));
+        set_cf(cpu, (old & mask) != 0);
+        NEXT();
+    }
     switch (i->op) {
     case BLINK_OP_BTS: old = __atomic_fetch_or(p, mask, __ATOMIC_SEQ_CST); break;
     case BLINK_OP_BTR: old = __atomic_fetch_and(p, (uint8_t)~mask, __ATOMIC_SEQ_CST); break;

@@ -206,7 +206,8 @@ static inline void store_bytes(struct blink_cpu *cpu, const struct blink_insn *i
     barrier();
 }
 
-/* Host address for host atomics on `size` bytes; NULL if the operand crosses a page (paged). */
+/* Host address for host atomics on `size` bytes; NULL in paged memory if the operand crosses a page
+ * or is no RAM. */
 static inline void *atomic_at(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t a,
                               uint32_t size) {
     faults(cpu, i);

@@ -185,7 +185,17 @@ HANDLER(cmpxchg16b) {
         RAISE(BLINK_EXC_GP, 0);
     uint64_t want[2] = {cpu->gpr[BLINK_RAX], cpu->gpr[BLINK_RDX]};
     uint64_t new[2] = {cpu->gpr[BLINK_RBX], cpu->gpr[BLINK_RCX]};
-    bool done = exchange16(atomic_at(cpu, i, m, 16), want, new);
+    void *p = atomic_at(cpu, i, m, 16);
+    bool done;
+    if (likely(p != NULL)) {
+        done = exchange16(p, want, new);
+    } else {
+        uint64_t seen[2] = {ldw64(cpu, i, m), ldw64(cpu, i, m + 8)};
+        done = seen[0] == want[0] && seen[1] == want[1];
+        memcpy(want, seen, sizeof want);
+        st64(cpu, i, m, done ? new[0] : seen[0]);
+        st64(cpu, i, m + 8, done ? new[1] : seen[1]);
+    }
     barrier();
     if (!done) {
         cpu->gpr[BLINK_RAX] = want[0];

@@ -1,9 +1,10 @@
 /*
  * The rare paths of the interpreter, shared by both memory strategies: 16- and 32-bit addressing,
- * TLB misses, accesses that cross a page.
+ * TLB misses, accesses that cross a page, memory of devices.
  */
 #include <string.h>
 
+#include "bus/bus.h"
 #include "interp/interp.h"
 #include "interp/slow.h"
 #include "mem/space.h"
@@ -49,14 +50,54 @@ void interp_fault_from(struct blink_cpu *cpu, const struct mem_fault *fault) {
     interp_raise(cpu, fault->vector, fault->error);
 }
 
-static void *translate(struct blink_cpu *cpu, uint64_t a, uint32_t access) {
+/* Where a byte is: host memory, or a physical address without RAM, for a device or nobody. */
+struct place {
+    uint8_t *host;
+    uint64_t phys;
+};
+
+static struct place translate(struct blink_cpu *cpu, uint64_t a, uint32_t access) {
     struct interp_context *c = cpu->exec_private;
     struct mem_fault fault;
     c->tlb_misses++;
     void *p = mem_translate(cpu, a, access, &fault);
-    if (!p)
+    if (!p && fault.vector)
         interp_fault_from(cpu, &fault);
-    return p;
+    return (struct place){p, p ? 0 : fault.address};
+}
+
+/* As the bus has it: pieces of 8, 4, 2 and 1 bytes. Nobody answers with ones. */
+static uint32_t bus_piece(uint32_t size) {
+    return size >= 8 ? 8 : size >= 4 ? 4 : size >= 2 ? 2 : 1;
+}
+
+static void load_from(struct blink_cpu *cpu, struct place from, uint8_t *out, uint32_t size) {
+    struct blink_bus *bus = ((struct interp_context *)cpu->exec_private)->bus;
+    if (from.host) {
+        memcpy(out, from.host, size);
+        return;
+    }
+    for (uint32_t n; size; size -= n, out += n, from.phys += n) {
+        uint64_t v = ~UINT64_C(0);
+        n = bus_piece(size);
+        if (bus)
+            bus_read_memory(bus, from.phys, n, &v);
+        memcpy(out, &v, n);
+    }
+}
+
+static void store_to(struct blink_cpu *cpu, struct place to, const uint8_t *in, uint32_t size) {
+    struct blink_bus *bus = ((struct interp_context *)cpu->exec_private)->bus;
+    if (to.host) {
+        memcpy(to.host, in, size);
+        return;
+    }
+    for (uint32_t n; bus && size; size -= n, in += n, to.phys += n) {
+        uint64_t v = 0;
+        n = bus_piece(size);
+        memcpy(&v, in, n);
+        bus_write_memory(bus, to.phys, n, v);
+    }
 }
 
 /* How many of the `size` bytes at `a` lie in its page. */
@@ -67,27 +108,30 @@ static uint32_t in_page(uint64_t a, uint32_t size) {
 
 void interp_load_slow(struct blink_cpu *cpu, uint64_t a, void *out, uint32_t size, uint32_t rmw) {
     uint32_t access = rmw ? BLINK_PROT_WRITE : BLINK_PROT_READ, first = in_page(a, size);
-    const void *p = translate(cpu, a, access);
-    memcpy(out, p, first);
+    struct place p = translate(cpu, a, access), q = {NULL, 0};
+    /* Both pages before the first byte: a device's registers may change by being read. */
     if (first < size)
-        memcpy((uint8_t *)out + first, translate(cpu, a + first, access), size - first);
+        q = translate(cpu, a + first, access);
+    load_from(cpu, p, out, first);
+    if (first < size)
+        load_from(cpu, q, (uint8_t *)out + first, size - first);
 }
 
 void interp_store_slow(struct blink_cpu *cpu, uint64_t a, const void *in, uint32_t size) {
     uint32_t first = in_page(a, size);
-    void *p = translate(cpu, a, BLINK_PROT_WRITE);
-    /* Both pages before the first byte. */
-    void *q = first < size ? translate(cpu, a + first, BLINK_PROT_WRITE) : NULL;
-    memcpy(p, in, first);
-    if (q)
-        memcpy(q, (const uint8_t *)in + first, size - first);
+    struct place p = translate(cpu, a, BLINK_PROT_WRITE), q = {NULL, 0};
+    if (first < size)
+        q = translate(cpu, a + first, BLINK_PROT_WRITE);
+    store_to(cpu, p, in, first);
+    if (first < size)
+        store_to(cpu, q, (const uint8_t *)in + first, size - first);
 }
 
 void *interp_atomic_slow(struct blink_cpu *cpu, uint64_t a, uint32_t size) {
-    void *p = translate(cpu, a, BLINK_PROT_WRITE);
+    struct place p = translate(cpu, a, BLINK_PROT_WRITE);
     if (in_page(a, size) < size) {
         translate(cpu, a + in_page(a, size), BLINK_PROT_WRITE);
         return NULL;
     }
-    return p;
+    return p.host;
 }

@@ -17,7 +17,7 @@ uint64_t interp_ea_legacy(struct blink_cpu *cpu, const struct blink_insn *i);
  * asks for write permission of a load. Sizes 1-64; cpu->insn is set. */
 void interp_load_slow(struct blink_cpu *cpu, uint64_t a, void *out, uint32_t size, uint32_t rmw);
 void interp_store_slow(struct blink_cpu *cpu, uint64_t a, const void *in, uint32_t size);
-/* Host address for an atomic access of `size` bytes, or NULL if it crosses a page. */
+/* Host address for an atomic access of `size` bytes, or NULL if it crosses a page or is no RAM. */
 void *interp_atomic_slow(struct blink_cpu *cpu, uint64_t a, uint32_t size);
 
 /* Raise what the memory says; the instruction under execution is cpu->insn. */

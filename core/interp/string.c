@@ -94,8 +94,8 @@ static void copy_chunk(struct blink_cpu *cpu, const struct blink_insn *i, uint64
     (void)probe;
 #if INTERP_PAGED
     const struct blink_tlb_entry *e = &cpu->tlb[(src >> 12) & (BLINK_TLB_ENTRIES - 1)];
-    if (unlikely(e->tag_read != (src & ~UINT64_C(0xfff)))) {
-        /* The destination evicted the source's entry: the slow way. */
+    if (unlikely(!to || e->tag_read != (src & ~UINT64_C(0xfff)))) {
+        /* A device, or the destination evicted the source's entry: the slow way. */
         for (size_t k = 0; k < bytes; k++)
             st8(cpu, i, dst + k, ld8(cpu, i, src + k));
         return;
@@ -142,7 +142,10 @@ HANDLER(movs) {
 static void fill_chunk(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t dst,
                        uint64_t value, uint32_t size, uint64_t n) {
     uint8_t *to = atomic_at(cpu, i, dst, 1);
-    if (size == 1 || value == 0) {
+    if (unlikely(!to)) {
+        for (uint64_t k = 0; k < n; k++)
+            st_sized(cpu, i, dst + k * size, size, value);
+    } else if (size == 1 || value == 0) {
         memset(to, (int)(value & 0xff), n * size);
     } else {
         for (uint64_t k = 0; k < n; k++)

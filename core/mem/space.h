@@ -74,7 +74,8 @@ void mem_detach(struct blink_mem *mem, struct blink_cpu *cpu);
  * The slow path of an access of 1 to 64 bytes that lies within one page. access is one of
  * BLINK_PROT_READ, WRITE, EXEC. Walks the tables (setting A and D), checks U/S, R/W, NX, fills
  * the TLB and returns the host address, or NULL with *fault. A write to a page with translated
- * code drops it first. Device memory gives NULL with fault->vector 0: use mem_device_*.
+ * code drops it first. Where no RAM is it gives NULL
+ * with fault->vector 0 and the physical address in fault->address: the bus's turn.
  */
 void *mem_translate(struct blink_cpu *cpu, uint64_t address, uint32_t access,
                     struct mem_fault *fault);

@@ -11,7 +11,8 @@
 /* Find out whether the byte at `a` can be written, without changing it. */
 static void probe(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t a) {
     uint8_t *p = atomic_at(cpu, i, a, 1);
-    __atomic_fetch_or(p, 0, __ATOMIC_RELAXED);
+    if (p)
+        __atomic_fetch_or(p, 0, __ATOMIC_RELAXED);
     barrier();
 }
 
