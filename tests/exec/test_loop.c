@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bus/bus.h"
 #include "cpu/cpu.h"
 #include "toy.h"
 
@@ -202,6 +203,45 @@ static void test_trap_flag(void **state) {
     assert_int_equal(m->icount, 9 + 3);
 }
 
+/* ---- devices in memory ---- */
+
+static uint64_t device_read(struct blink_plugin *self, uint64_t offset, uint32_t size) {
+    struct blink_machine *m = (struct blink_machine *)self;
+    m->arg[0]++;
+    return UINT64_C(0x1000) * size + offset;
+}
+static void device_write(struct blink_plugin *self, uint64_t offset, uint32_t size,
+                         uint64_t value) {
+    struct blink_machine *m = (struct blink_machine *)self;
+    m->arg[1] += size;
+    m->arg[2] = value;
+    m->arg[3] = offset;
+}
+
+/* Loads and stores beyond the RAM go to the bus, whoever is there; LOCK too. */
+static void test_device(void **state) {
+    struct blink_machine *m = *state;
+    const uint64_t device = UINT64_C(0x40000000);
+    static const uint64_t code[] = {
+        I(T_MOV, SI, 0, 0x40000000), I(T_LOAD, R8, SI, 0x10),     I(T_MOV, CX, 0, 77),
+        I(T_STORE, CX, SI, 0x20),    I(T_MOV, DI, 0, 0x41000000), I(T_LOAD, R9, DI, 0),
+        I(T_STORE, CX, DI, 0),       I(T_MOV, DX, 0, 1),          I(T_LOCKADD, DX, SI, 0x30),
+        I(T_MOV, BX, 0, 64),         I(T_STORE, CX, BX, 0),       END,
+    };
+    assert_int_equal(bus_claim_memory(m->bus, (struct blink_plugin *)m, device, 2 * PAGE,
+                                      device_read, device_write),
+                     0);
+    toy_code(m, PAGE, code, COUNT(code));
+    assert_int_equal(exec_run(m->exec), 42);
+    assert_int_equal(m->final[R8], 0x8010);
+    assert_int_equal(m->final[R9], UINT64_MAX); /* nobody */
+    assert_int_equal(m->arg[0], 2);
+    assert_int_equal(m->arg[1], 16);
+    assert_int_equal(m->arg[2], 0x8031); /* read, increased, written */
+    assert_int_equal(m->arg[3], 0x30);
+    assert_int_equal(toy_read(m, 64), 77);
+}
+
 /* ---- signals ---- */
 
 static uint32_t send_self(struct blink_machine *m, struct blink_cpu *cpu) {
@@ -352,6 +392,7 @@ int main(void) {
         TOY(test_precise_fault),
         TOY(test_bad_targets),
         TOY(test_trap_flag),
+        cmocka_unit_test_setup_teardown(test_device, toy_setup_system, toy_teardown),
         TOY(test_signals),
         TOY(test_interrupted_call),
         TOY(test_fork),

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/bus.h"
 #include "cpu/cpu.h"
 
 struct exec *machine_exec(struct blink_machine *m) {
@@ -186,10 +187,10 @@ static void map(struct blink_machine *m, uint64_t address, uint64_t size, uint32
     assert_int_equal(mem_iface.map(m->mem, address, size, prot, flags, -1, 0, &at), 0);
 }
 
-int toy_setup(void **state) {
+static struct blink_machine *create(const struct mem_options *options, struct blink_bus *bus) {
     struct blink_machine *m = calloc(1, sizeof *m);
-    if (!m)
-        return -1;
+    assert_non_null(m);
+    m->bus = bus;
     m->host = (struct blink_host){.struct_size = sizeof m->host,
                                   .machine = m,
                                   .log = log_line,
@@ -197,21 +198,46 @@ int toy_setup(void **state) {
                                   .get_iface = get_iface};
     struct exec_options o = {
         .hooks = {.machine = m, .log = log_line, .last_words = last_words, .find_jit = find_jit},
-        .decoder = &decoder};
+        .decoder = &decoder,
+        .bus = bus};
+    struct mem_options mem = *options;
     assert_int_equal(exec_create(&o, &m->exec), 0);
-    struct mem_options mem = {.strategy = (enum mem_strategy)(uintptr_t)*state,
-                              .hooks = exec_mem_hooks(m->exec)};
+    mem.hooks = exec_mem_hooks(m->exec);
     assert_int_equal(mem_create(&mem, &m->mem), 0);
     exec_set_mem(m->exec, m->mem);
     exec_set_abi(m->exec, &abi, (struct blink_plugin *)m);
     assert_int_equal(exec_first_cpu(m->exec, &m->cpu), 0);
-    const uint32_t rw = BLINK_PROT_READ | BLINK_PROT_WRITE;
-    map(m, CODE, 4 * PAGE, rw | BLINK_PROT_EXEC);
-    map(m, DATA, 4 * PAGE, rw);
-    map(m, STACK, 16 * PAGE, rw);
     cpu_reset_user64(m->cpu);
     m->cpu->rip = CODE;
     m->cpu->gpr[BLINK_RSP] = STACK + PAGE;
+    return m;
+}
+
+int toy_setup(void **state) {
+    const uint32_t rw = BLINK_PROT_READ | BLINK_PROT_WRITE;
+    struct mem_options mem = {.strategy = (enum mem_strategy)(uintptr_t)*state};
+    struct blink_machine *m = create(&mem, NULL);
+    map(m, CODE, 4 * PAGE, rw | BLINK_PROT_EXEC);
+    map(m, DATA, 4 * PAGE, rw);
+    map(m, STACK, 16 * PAGE, rw);
+    *state = m;
+    return 0;
+}
+
+/* Long mode without paging: no processor is like this, but the toy instructions want 64 bits and
+ * the test needs no tables. */
+int toy_setup_system(void **state) {
+    struct mem_options mem = {.strategy = MEM_PAGED, .system = true, .physical_size = 64 << 20};
+    struct blink_bus *bus = NULL;
+    assert_int_equal(bus_create(&bus), 0);
+    bus_allow_memory(bus, true);
+    struct blink_machine *m = create(&mem, bus);
+    m->cpu->cr0 &= ~CR0_PG;
+    m->cpu->cpl = 0;
+    m->cpu->seg[BLINK_SEG_CS].attr &= (uint16_t)~0x60;
+    cpu_update_mode(m->cpu);
+    m->cpu->rip = PAGE;
+    m->cpu->gpr[BLINK_RSP] = 8 * PAGE;
     *state = m;
     return 0;
 }
@@ -222,6 +248,7 @@ int toy_teardown(void **state) {
     if (m->jit)
         m->jit->plugin.destroy(m->jit_self);
     mem_destroy(m->mem);
+    bus_destroy(m->bus);
     free(m);
     return 0;
 }

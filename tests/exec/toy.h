@@ -71,11 +71,14 @@ struct blink_machine {
     uint32_t ended;     /* threads that ended */
     uint64_t arg[4];    /* the test's */
     uint32_t last_words;
+    struct blink_bus *bus; /* of a system machine */
 };
 
 /* cmocka set-up and tear-down; *state is the strategy before, the machine after. */
 int toy_setup(void **state);
 int toy_teardown(void **state);
+/* A machine without a guest ABI's help: 64 MiB of RAM seen physically, CPL 0, and a bus. */
+int toy_setup_system(void **state);
 
 void toy_code(struct blink_machine *m, uint64_t address, const uint64_t *insns, size_t count);
 uint64_t toy_read(struct blink_machine *m, uint64_t address);
