@@ -2,7 +2,7 @@
 """Suite guest: raw code in files named *.bin, and such files that are none, in TAP.
 
 usage: run.py --blink PATH --dir DIR [OPTION of blink]...
-DIR holds exit.bin and room.bin. There is no oracle: the host runs no such files.
+DIR holds exit.bin, room.bin and serial.bin. There is no oracle: the host runs no such files.
 """
 
 import argparse
@@ -51,6 +51,10 @@ class Flat:
         # Only the name says that it is code.
         other = self.file("code.com", code)
         os.chmod(other, 0o755)
+        serial = [*self.blink, "--device=uart", os.path.join(self.built, "serial.bin")]
+        r = blinktest.run(serial, b"Serial Port.", env=self.env, timeout=60)
+        self.tap.case("a serial port", r == blinktest.Result(7, b"sERIAL\0pORT", b""), r.status, r.out,
+                      r.err)
         self.expect("another name", [other], NOT_EXECUTABLE,
                     err=f"blink: {other}: no loader knows this format\n")
         r = blinktest.run(self.blink + [self.file("fault.bin", b"\x0f\x0b")], env=self.env)
