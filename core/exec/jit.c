@@ -267,12 +267,18 @@ void jit_forget(struct exec *x, struct block_info *info) {
 }
 
 static void forget(void *arg, struct block_info *info) {
-    jit_forget(arg, info);
+    struct exec *x = arg;
+    if (x->jit && info->translated)
+        x->jit->drop(x->jit_self, &info->code);
+    info->translated = false;
+    info->jit_tried = 0;
 }
 
-/* All vCPUs are out of generated code, but with the lock one could make some. */
+/* Blocks stay decoded; their code, the links between them and what vCPUs remember of them go. All
+ * vCPUs are out of generated code, but with the lock one could make some. */
 static void drop_all(struct exec *x) {
-    map_drop(&x->map, 0, UINT64_MAX, forget, x);
+    map_each(&x->map, forget, x);
+    map_unlink_all(&x->map);
     if (x->jit)
         x->jit->flush(x->jit_self);
     arenas_empty(x->arenas);

@@ -259,6 +259,14 @@ void map_reap(struct block_map *map, uint64_t oldest) {
     }
 }
 
+void map_unlink_all(struct block_map *map) {
+    for (uint32_t k = 0; k <= map->table->mask; k++)
+        for (struct block_info *info = map->table->head[k]; info; info = info->next)
+            for (uint32_t e = 0; e < BLOCK_EXITS; e++)
+                unlink_out(info, e);
+    __atomic_fetch_add(&map->epoch, 1, __ATOMIC_SEQ_CST);
+}
+
 void map_each(struct block_map *map, map_dropped *call, void *arg) {
     for (uint32_t k = 0; k <= map->table->mask; k++)
         for (struct block_info *info = map->table->head[k]; info; info = info->next)

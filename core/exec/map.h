@@ -76,6 +76,8 @@ uint32_t map_drop(struct block_map *map, uint64_t start, uint64_t end, map_dropp
 /* Release the dead blocks that no vCPU can hold: `oldest` is the oldest epoch any works in, 0 if
  * none does. */
 void map_reap(struct block_map *map, uint64_t oldest);
+/* Undo every link, and begin a new epoch: vCPUs forget what they remember of blocks. */
+void map_unlink_all(struct block_map *map);
 /* Call for every living block. */
 void map_each(struct block_map *map, map_dropped *call, void *arg);
 
