@@ -1,6 +1,10 @@
 /* Echoes what comes in by the first serial port in its other case, until a full stop. */
     .equ DATA, 0x3f8
+    .equ LCR, 0x3fb
     .equ LSR, 0x3fd
+    mov $LCR, %edx
+    mov $3, %al /* characters of eight bits */
+    out %al, %dx
 next:
     mov $LSR, %edx
     in %dx, %al
