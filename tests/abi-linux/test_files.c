@@ -322,7 +322,10 @@ static void terminals(void **state) {
     struct guest *g = *state;
     struct winsize size = {.ws_row = 25, .ws_col = 80}, got = {0};
     int master = posix_openpt(O_RDWR | O_NOCTTY);
-    assert_true(master >= 0);
+    if (master < 0) {
+        print_message("# no pseudo-terminals here: /dev/ptmx cannot be opened\n");
+        skip();
+    }
     guest_put(g, 0, &size, sizeof size);
     assert_int_equal(CALL(g, SYS_ioctl, master, TIOCSWINSZ, GOOD), 0);
     assert_int_equal(ioctl(master, TIOCGWINSZ, &got), 0);

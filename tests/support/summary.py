@@ -19,24 +19,31 @@ class Totals:
         self.failures = []
         self.skips = []
 
-    def add_case(self, test, match):
+    def add_case(self, test, match, comment):
+        """`comment` is the last line of explanation before it. cmocka has its reasons there, and
+        the name of the case where others have the reason."""
         bad, number, name, directive, reason = match.groups()
-        label = f"{test}: {name or number}"
         if directive and directive.upper() == "SKIP":
+            if not name:
+                name, reason = reason, comment
             self.skipped += 1
-            self.skips.append(f"{label}: {reason or 'no reason given'}")
+            self.skips.append(f"{test}: {name or number}: {reason or comment or 'no reason given'}")
         elif bad and not directive:
             self.failed += 1
-            self.failures.append(label)
+            self.failures.append(f"{test}: {name or number}")
         else:
             self.passed += 1
 
     def add_test(self, entry):
         name, result = entry["name"], entry["result"]
         before = self.failed
-        cases = [m for m in map(CASE.match, entry.get("stdout", "").splitlines()) if m]
-        for match in cases:
-            self.add_case(name, match)
+        cases, comment = 0, ""
+        for line in entry.get("stdout", "").splitlines():
+            match = CASE.match(line)
+            if match:
+                cases += 1
+                self.add_case(name, match, comment)
+            comment = line[1:].strip() if line.startswith("#") and not match else ""
         if result in ("OK", "EXPECTEDFAIL"):
             if not cases:
                 self.passed += 1
