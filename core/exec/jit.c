@@ -262,8 +262,8 @@ void jit_forget(struct exec *x, struct block_info *info) {
     for (struct block_link *l = info->in; l; l = l->next)
         if (l->owner->translated)
             x->jit->unlink(x->jit_self, &l->owner->code, (uint32_t)(l - l->owner->out));
+    __atomic_store_n(&info->translated, false, __ATOMIC_RELEASE);
     x->jit->drop(x->jit_self, &info->code);
-    info->translated = false;
 }
 
 static void forget(void *arg, struct block_info *info) {

@@ -30,7 +30,7 @@ struct block_info {
     uint64_t died;         /* epoch of its drop */
     uint32_t heat;         /* runs in the interpreter */
     uint32_t jit_tried;    /* translate said no: do not ask again; atomic */
-    bool translated;
+    bool translated;       /* `code` is there; atomic */
     struct blink_jit_code code;
     struct block *block;
 };
