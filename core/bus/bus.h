@@ -23,9 +23,9 @@ extern const struct blink_bus_iface bus_iface;
 void bus_allow_memory(struct blink_bus *bus, bool allowed);
 void bus_set_console(struct blink_bus *bus, int input, int output);
 
-/* Something a vCPU should know of happened: BLINK_ATTN_IRQ, the level of a line changed;
- * BLINK_ATTN_TIMER, bus_run_timers has to be asked sooner than it last said. Called with the bus
- * lock held; must not call the bus. [any] */
+/* Something a vCPU should know of happened: BLINK_ATTN_IRQ, the level of a line changed,
+ * or of the interrupt controller's output if there is one; BLINK_ATTN_TIMER, bus_run_timers has to
+ * be asked sooner than it last said. Called with the bus lock held; must not call the bus. [any] */
 typedef void bus_notify(void *arg, uint32_t attention);
 void bus_set_notify(struct blink_bus *bus, bus_notify *notify, void *arg);
 
@@ -55,9 +55,18 @@ bool bus_port_claimed(struct blink_bus *bus, uint16_t port, uint32_t size);
 bool bus_read_memory(struct blink_bus *bus, uint64_t address, uint32_t size, uint64_t *out);
 bool bus_write_memory(struct blink_bus *bus, uint64_t address, uint32_t size, uint64_t value);
 
-/* Interrupt lines: latched levels. [any] */
+/* Interrupt lines: levels, latched if there is no interrupt controller to tell. [any] */
 int bus_set_irq(struct blink_bus *bus, uint32_t line, uint32_t level);
 bool bus_irq_level(struct blink_bus *bus, uint32_t line);
+
+/* The interrupt controller, see blink_bus_iface. bus_intr: whether an interrupt waits for the first
+ * vCPU; BLINK_ATTN_IRQ tells of each change. bus_acknowledge: it takes the interrupt, and *vector
+ * is which; false if none waits any more. [vcpu] */
+int bus_set_controller(struct blink_bus *bus, struct blink_plugin *self, blink_bus_line line,
+                       blink_bus_acknowledge acknowledge);
+int bus_set_intr(struct blink_bus *bus, struct blink_plugin *self, uint32_t level);
+bool bus_intr(struct blink_bus *bus);
+bool bus_acknowledge(struct blink_bus *bus, uint32_t *vector);
 
 /* Time since creation in nanoseconds, and timers. bus_run_timers calls what is due, in order of
  * time, but not what those calls start anew, and returns the nanoseconds until the next one, or

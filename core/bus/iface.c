@@ -42,6 +42,15 @@ static int64_t console_read(struct blink_machine *machine, void *bytes, size_t s
     return bus_console_read(machine_bus(machine), bytes, size);
 }
 
+static int set_controller(struct blink_machine *machine, struct blink_plugin *self,
+                          blink_bus_line line, blink_bus_acknowledge acknowledge) {
+    return bus_set_controller(machine_bus(machine), self, line, acknowledge);
+}
+
+static int set_intr(struct blink_machine *machine, struct blink_plugin *self, uint32_t level) {
+    return bus_set_intr(machine_bus(machine), self, level);
+}
+
 const struct blink_bus_iface bus_iface = {
     .struct_size = sizeof bus_iface,
     .claim_ports = claim_ports,
@@ -53,4 +62,6 @@ const struct blink_bus_iface bus_iface = {
     .timer_cancel = timer_cancel,
     .console_write = console_write,
     .console_read = console_read,
+    .set_controller = set_controller,
+    .set_intr = set_intr,
 };

@@ -49,6 +49,10 @@ struct blink_bus {
     struct claim_set ports, memory;
     struct timer_set timers;
     uint8_t level[BUS_LINES];
+    struct blink_plugin *controller; /* of interrupts, may be NULL */
+    blink_bus_line controller_line;
+    blink_bus_acknowledge controller_acknowledge;
+    bool intr;       /* its output */
     uint64_t origin; /* host's monotonic time of creation */
     int console_in, console_out;
     bool memory_allowed;

@@ -432,11 +432,63 @@ static void test_service(void **state) {
     assert_false(bus_port_claimed(machine.bus, 0xe9, 1));
 }
 
+static void controller_line(struct blink_plugin *self, uint32_t line, uint32_t level) {
+    note(self, "l%d=%d ", (int)line, (int)level);
+    bus_set_intr(self->bus, self, level);
+}
+
+static uint32_t controller_acknowledge(struct blink_plugin *self) {
+    note(self, "a ");
+    bus_set_intr(self->bus, self, 0);
+    return 0x1234;
+}
+
+static void count_irq(void *arg, uint32_t attention) {
+    *(int *)arg += attention == BLINK_ATTN_IRQ;
+}
+
+static void test_controller(void **state) {
+    struct blink_bus *bus = *state;
+    struct blink_plugin pic = {.bus = bus}, other = {.bus = bus};
+    uint32_t vector = 99;
+    int told = 0;
+    bus_set_irq(bus, 9, 1);
+    assert_false(bus_acknowledge(bus, &vector));
+    assert_int_equal(bus_set_intr(bus, &pic, 1), -EPERM);
+    assert_int_equal(bus_set_controller(bus, &pic, NULL, controller_acknowledge), -EINVAL);
+    assert_int_equal(bus_set_controller(bus, &pic, controller_line, NULL), -EINVAL);
+    assert_int_equal(bus_set_controller(bus, &pic, controller_line, controller_acknowledge), 0);
+    assert_string_equal(pic.log, "l9=1 "); /* what was up before */
+    assert_int_equal(bus_set_controller(bus, &other, controller_line, controller_acknowledge),
+                     -EBUSY);
+    assert_int_equal(bus_set_intr(bus, &other, 0), -EPERM);
+    bus_set_notify(bus, count_irq, &told);
+    assert_true(bus_intr(bus));
+    assert_true(bus_acknowledge(bus, &vector));
+    assert_int_equal(vector, 0x34);
+    assert_false(bus_intr(bus));
+    assert_false(bus_acknowledge(bus, &vector));
+    assert_int_equal(told, 1); /* of the output, and not of what did not change */
+    bus_set_irq(bus, 9, 1);
+    assert_int_equal(told, 1);
+    bus_set_irq(bus, 9, 0);
+    bus_set_irq(bus, 9, 7);
+    assert_int_equal(told, 2);
+    assert_string_equal(pic.log, "l9=1 a l9=0 l9=1 ");
+    bus_release(bus, &pic);
+    assert_false(bus_intr(bus));
+    bus_set_irq(bus, 9, 0);
+    assert_string_equal(pic.log, "l9=1 a l9=0 l9=1 ");
+    assert_int_equal(bus_set_controller(bus, &other, controller_line, controller_acknowledge), 0);
+    bus_set_notify(bus, NULL, NULL);
+}
+
 #define BUS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_destroy_null),
+        BUS_TEST(test_controller),
         BUS_TEST(test_unclaimed_ports_read_ones),
         BUS_TEST(test_bad_port_claims),
         BUS_TEST(test_claims_collide),

@@ -24,6 +24,12 @@ typedef void (*blink_bus_write)(struct blink_plugin *self, uint64_t offset, uint
 /* Called when a timer is due, with the bus lock held. [vcpu] */
 typedef void (*blink_bus_timer)(struct blink_plugin *self, void *arg);
 
+/* What an interrupt controller gives to set_controller. `line`: the level of interrupt line `line`
+ * is now `level`, 0 or 1. `acknowledge`: the first vCPU takes the interrupt that waits; the answer
+ * is its vector, 0 to 255. Called with the bus lock held. [any] and [vcpu] */
+typedef void (*blink_bus_line)(struct blink_plugin *self, uint32_t line, uint32_t level);
+typedef uint32_t (*blink_bus_acknowledge)(struct blink_plugin *self);
+
 struct blink_bus_iface {
     uint32_t struct_size;
     uint32_t reserved;
@@ -52,6 +58,14 @@ struct blink_bus_iface {
     int (*console_write)(struct blink_machine *machine, const void *bytes, size_t size);
     /* Bytes from the console without waiting: number read, 0 if none, -EPIPE at its end. [any] */
     int64_t (*console_read)(struct blink_machine *machine, void *bytes, size_t size);
+    /* Be the interrupt controller of the machine until release. Lines that are up are told of
+     * before it returns. -EBUSY if there is another, -EINVAL without both methods. [main]
+     * [safepoint] */
+    int (*set_controller)(struct blink_machine *machine, struct blink_plugin *self,
+                          blink_bus_line line, blink_bus_acknowledge acknowledge);
+    /* The controller's output to the first vCPU: 1 while an interrupt waits for it, else 0.
+     * -EPERM if `self` is not the controller. [any] */
+    int (*set_intr)(struct blink_machine *machine, struct blink_plugin *self, uint32_t level);
 };
 
 #ifdef __cplusplus

@@ -60,13 +60,40 @@ static void release(struct blink_machine *m, struct blink_plugin *self) {
     for (size_t k = 0; k < FAKE_TIMERS; k++)
         if (m->bus.timer[k].owner == self)
             m->bus.timer[k].id = 0;
+    if (m->bus.controller == self) {
+        m->bus.controller = NULL;
+        m->bus.intr = 0;
+    }
+}
+
+static int set_controller(struct blink_machine *m, struct blink_plugin *self, blink_bus_line line,
+                          blink_bus_acknowledge acknowledge) {
+    if (m->bus.controller)
+        return -EBUSY;
+    m->bus.controller = self;
+    m->bus.line = line;
+    m->bus.acknowledge = acknowledge;
+    for (uint32_t k = 0; k < 256; k++)
+        if (m->bus.level[k])
+            line(self, k, 1);
+    return 0;
+}
+
+static int set_intr(struct blink_machine *m, struct blink_plugin *self, uint32_t level) {
+    if (m->bus.controller != self)
+        return -EPERM;
+    m->bus.intr = level != 0;
+    return 0;
 }
 
 static int set_irq(struct blink_machine *m, uint32_t line, uint32_t level) {
     if (line > 255)
         return -EINVAL;
-    m->bus.edges[line] += level && !m->bus.level[line];
+    uint32_t before = m->bus.level[line];
+    m->bus.edges[line] += level && !before;
     m->bus.level[line] = level != 0;
+    if (m->bus.controller && m->bus.level[line] != before)
+        m->bus.line(m->bus.controller, line, m->bus.level[line]);
     return 0;
 }
 
@@ -119,6 +146,8 @@ const struct blink_bus_iface fakehost_bus_iface = {
     .timer_cancel = timer_cancel,
     .console_write = console_write,
     .console_read = console_read,
+    .set_controller = set_controller,
+    .set_intr = set_intr,
 };
 
 /* ---- for the test ---- */
@@ -165,6 +194,19 @@ uint32_t fakehost_irq(struct fakehost *fh, uint32_t line) {
 
 uint32_t fakehost_irq_edges(struct fakehost *fh, uint32_t line) {
     return line < 256 ? fh->machine.bus.edges[line] : 0;
+}
+
+void fakehost_set_irq(struct fakehost *fh, uint32_t line, uint32_t level) {
+    set_irq(&fh->machine, line, level);
+}
+
+uint32_t fakehost_intr(struct fakehost *fh) {
+    return fh->machine.bus.intr;
+}
+
+int fakehost_acknowledge(struct fakehost *fh) {
+    struct fake_bus *bus = &fh->machine.bus;
+    return bus->controller && bus->intr ? (int)bus->acknowledge(bus->controller) : -1;
 }
 
 void fakehost_advance(struct fakehost *fh, uint64_t nanoseconds) {

@@ -81,6 +81,11 @@ bool fakehost_memory_claimed(struct fakehost *fh, uint64_t address);
 /* Level of an interrupt line, and how often it went up. */
 uint32_t fakehost_irq(struct fakehost *fh, uint32_t line);
 uint32_t fakehost_irq_edges(struct fakehost *fh, uint32_t line);
+/* Set a line as a device would, look at the interrupt controller's output, and take the interrupt
+ * that waits: its vector, or -1 if none does. */
+void fakehost_set_irq(struct fakehost *fh, uint32_t line, uint32_t level);
+uint32_t fakehost_intr(struct fakehost *fh);
+int fakehost_acknowledge(struct fakehost *fh);
 /* The clock stands still but for this; timers due on the way are called in order. */
 void fakehost_advance(struct fakehost *fh, uint64_t nanoseconds);
 size_t fakehost_timers(struct fakehost *fh);

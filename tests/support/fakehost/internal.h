@@ -62,6 +62,10 @@ struct fake_bus {
     uint32_t last_id;
     uint64_t now;
     uint32_t level[256], edges[256];
+    struct blink_plugin *controller;
+    blink_bus_line line;
+    blink_bus_acknowledge acknowledge;
+    uint32_t intr;
     struct fake_text out, in;
     bool in_ended;
 };
