@@ -211,6 +211,48 @@ def report_startup(rows):
     table("start and end of hello (static)", ["", "CPU ms", "over native", "peak MiB"], body)
 
 
+INTEGER = ("calls", "bytes", "hash", "indirect")
+
+
+def against(rows, found, mine, theirs, names=None):
+    """Ratios of engine `mine` to engine `theirs` over the programs that ran, or []."""
+    at = {e.name: k for k, e in enumerate(found)}
+    if mine not in at or theirs not in at:
+        return []
+    pairs = [(row[at[mine]], row[at[theirs]]) for n, row in rows if names is None or n in names]
+    return [a / b for a, b in pairs if isinstance(a, float) and isinstance(b, float) and b > 0]
+
+
+def report_targets(rows, startup, found):
+    """The goals of the project beside what has just been measured."""
+    jit = next((f"blink {e.name.split()[1]}" for e in found
+                if e.name.startswith("blink ") and not e.name.startswith("blink -")), None)
+    main_engine = jit or "blink -j"
+    native, qemu = (against(rows, found, jit, other) for other in ("native", "qemu"))
+    paged = against(rows, found, f"{jit} -m", jit)
+    integer = against(rows, found, "blink -j", "qemu", INTEGER)
+    start = {(libc, name): (seconds, peak) for libc, name, seconds, peak in startup
+             if isinstance(seconds, float)}
+    late = [1000 * (start[l, main_engine][0] - start[l, "native"][0]) for l in ("musl", "glibc")
+            if (l, main_engine) in start]
+    heavy = [start[l, main_engine][1] / start[l, "qemu"][1] for l in ("musl", "glibc")
+             if (l, main_engine) in start and (l, "qemu") in start]
+    goals = [
+        ("JIT, times native, mean", mean(native), 1.3),
+        ("JIT, times native, worst", max(native, default=None), 2),
+        ("JIT, times qemu, mean", mean(qemu), 0.25),
+        ("JIT, times qemu, worst", max(qemu, default=None), 1),
+        ("JIT, paged over linear, mean", mean(paged), 4),
+        ("interpreter, integer, times qemu, mean", mean(integer), 8),
+        ("hello, CPU ms over native, worst", max(late, default=None), 4),
+        ("hello, peak over that of qemu, worst", max(heavy, default=None), 0.5),
+    ]
+    body = [[what, show(got), f"<= {most:g}", "met" if got <= most else "not met"]
+            for what, got, most in goals if got is not None]
+    if body:
+        table("goals", ["", "measured", "goal", ""], body)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build")
@@ -237,6 +279,8 @@ def main():
         report(which, results[which], found)
     results["startup"] = bench.startup(found)
     report_startup(results["startup"])
+    if not options.only:
+        report_targets(results.get("o2") or results["v3"], results["startup"], found)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as f:
             json.dump({"engines": [e.name for e in found], **results}, f, indent=1)
