@@ -72,19 +72,25 @@ static void unwaited(void) {
 /* SA_NOCLDSTOP: one that stops is not told of, one that ends is. */
 static void stopped(void) {
     struct sigaction a = {.sa_handler = tell, .sa_flags = SA_NOCLDSTOP | SA_RESTART};
-    int status;
+    int status, gate[2];
+    char byte;
     told = 0;
+    CHECK(pipe(gate) == 0);
     sigaction(SIGCHLD, &a, NULL);
     pid_t pid = fork();
     if (pid == 0) {
+        close(gate[1]);
         raise(SIGSTOP);
-        _exit(9);
+        /* Not before it has been seen to go on. */
+        _exit(read(gate[0], &byte, 1) == 0 ? 9 : 1);
     }
     CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && told == 0);
     CHECK(WSTOPSIG(status) == SIGSTOP);
     kill(pid, SIGCONT);
     CHECK(waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
+    close(gate[1]);
     CHECK(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 9);
+    close(gate[0]);
     CHECK(told == 1);
     signal(SIGCHLD, SIG_DFL);
 }
