@@ -10,12 +10,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-static int guest_checks, guest_failures;
+static int guest_checks, guest_failures; /* atomic: threads check, too */
 
 static inline int guest_check(int good, const char *what, int line) {
-    guest_checks++;
+    __atomic_fetch_add(&guest_checks, 1, __ATOMIC_RELAXED);
     if (!good) {
-        guest_failures++;
+        __atomic_fetch_add(&guest_failures, 1, __ATOMIC_RELAXED);
         printf("line %d: not true: %s\n", line, what);
         fflush(stdout);
     }

@@ -70,7 +70,7 @@ trap - ERR USR1
 section jobs
 set -m
 sleep 1 & sleep 1.2 &
-jobs -l | sed 's/[0-9]\{2,\}/PID/'
+jobs -l | sed 's/ *[0-9]\{2,\}/ PID/'
 wait %1; echo "first $?"
 wait; echo "all $?"
 (exit 7) & wait $!; echo "background $?"
