@@ -83,6 +83,8 @@ SIZES(CORES)
             struct shifted s = core_##op##n(a, c);                                                 \
             st##n(cpu, i, m, (uint##n##_t)s.r);                                                    \
             FL(n, s);                                                                              \
+        } else {                                                                                   \
+            st##n(cpu, i, m, a); /* written all the same */                                        \
         }                                                                                          \
         NEXT();                                                                                    \
     }
@@ -149,6 +151,7 @@ HANDLER(rotate_through) {
         loadw_bytes(cpu, i, m, &a, size);
     else
         a = get_sized(cpu, i->opnd[0].reg, size);
+    bool any = count != 0; /* also a whole turn sets OF */
     if (bits < 32)
         count %= bits + 1;
     struct shifted s = rotate_carry(a, bits, count, get_cf(cpu), i->op == BLINK_OP_RCL);
@@ -156,34 +159,32 @@ HANDLER(rotate_through) {
         st_sized(cpu, i, m, size, s.r);
     else
         put_sized(cpu, i->opnd[0].reg, size, s.r);
-    if (count)
+    if (any)
         set_cf_of(cpu, s.cf, s.of);
     NEXT_BY_DRIVER();
 }
 
-/* SHLD, SHRD: bits move in from the second operand. Counts beyond 16 of a 16-bit operand are
- * undefined; processors shift in the destination again, as the 48-bit value below does. */
+/*
+ * SHLD, SHRD: bits move in from the second operand. Counts beyond 16 of a 16-bit operand are
+ * undefined by the manuals, as is OF for counts above one; both are AMD's here: the second operand
+ * follows itself and CF is clear, OF is made of the result as in SHL and SHR.
+ */
 static struct shifted double_shift(uint64_t a, uint64_t b, uint32_t bits, uint32_t c, bool left) {
-    struct shifted s;
-    if (bits == 16) {
-        uint64_t v = left ? a << 32 | b << 16 | a : a << 32 | b << 16 | a;
-        if (left) {
-            s.r = (v << c) >> 32 & 0xffff;
-            s.cf = (uint32_t)(v >> (48 - c)) & 1;
-        } else {
-            s.r = (v >> c) & 0xffff;
-            s.cf = (uint32_t)(v >> (c - 1)) & 1;
-        }
-    } else if (left) {
-        s.r = a << c | b >> (bits - c);
-        s.cf = (uint32_t)(a >> (bits - c)) & 1;
-    } else {
-        s.r = a >> c | b << (bits - c);
-        s.cf = (uint32_t)(a >> (c - 1)) & 1;
-    }
+    struct shifted s = {0, 0, 0};
+    uint32_t top = bits - 1;
+    if (c <= bits)
+        s.cf = (uint32_t)(a >> (left ? bits - c : c - 1)) & 1;
+    if (bits == 16)
+        s.r = (left ? (a << 32 | b << 16 | b) << c >> 32 : (b << 32 | b << 16 | a) >> c) & 0xffff;
+    else
+        s.r = left ? a << c | b >> (bits - c) : a >> c | b << (bits - c);
     if (bits < 64)
         s.r &= (UINT64_C(1) << bits) - 1;
-    s.of = (uint32_t)((s.r ^ a) >> (bits - 1)) & 1;
+    uint32_t msb = (uint32_t)(s.r >> top) & 1;
+    if (left)
+        s.of = bits == 16 && c >= 16 ? s.cf : msb ^ s.cf;
+    else
+        s.of = msb ^ ((uint32_t)(s.r >> (top - 1)) & 1);
     return s;
 }
 
@@ -200,9 +201,9 @@ HANDLER(shift_double) {
     struct shifted s = {a, 0, 0};
     if (count)
         s = double_shift(a, b, bits, count, i->op == BLINK_OP_SHLD);
-    if (mem && count)
+    if (mem)
         st_sized(cpu, i, m, size, s.r);
-    else if (!mem)
+    else
         put_sized(cpu, i->opnd[0].reg, size, s.r);
     if (count) {
         uint64_t res = s.r << (64 - bits);
