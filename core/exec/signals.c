@@ -14,6 +14,7 @@
 
 #include "exec/internal.h"
 #include "exec/safe_syscall.h"
+#include "interp/slow.h"
 
 #define ALT_STACK_SIZE (64u << 10)
 #define SIGNAL_COUNT   64
@@ -137,6 +138,8 @@ static void guest_fault(struct vcpu *v, const struct mem_fault *fault, ucontext_
     struct blink_cpu *cpu = v->cpu;
     cpu->exit_info = fault->vector;
     cpu->exit_error = fault->error;
+    if (fault->vector == BLINK_EXC_GP && !v->in_jit && cpu->insn)
+        cpu->exit_info = interp_noncanonical_vector(cpu, cpu->insn);
     if (fault->vector == BLINK_EXC_PF || fault->vector == BLINK_EXC_BUS)
         cpu->cr2 = fault->address;
     v->context.page_faults++;

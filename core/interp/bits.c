@@ -64,10 +64,10 @@ HANDLER(bt_mem) {
 HANDLER(bt_lock) {
     uint32_t size = i->opnd[0].size, bit;
     uint64_t m = bit_address(cpu, i, &bit);
+    check_store(cpu, i, m, size); /* a fault is of the whole operand */
     /* The byte that holds the bit is enough, and never crosses a page. */
     uint8_t *p = atomic_at(cpu, i, m + bit / 8, 1);
     uint8_t mask = (uint8_t)(1u << (bit & 7)), old;
-    (void)size;
     if (unlikely(!p)) {
         /* No RAM: nothing but devices, one access at a time. */
         old = ldw8(cpu, i, m + bit / 8);

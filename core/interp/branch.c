@@ -35,14 +35,22 @@ HANDLER(call_rel64) {
     cpu->gpr[BLINK_RSP] = sp;
     CHAIN(i + 1, BLOCK_TAKEN, i->imm);
 }
+/* Before the return address is pushed. */
+#define CHECK_CANONICAL(target)                                                                    \
+  do {                                                                                             \
+    if (unlikely(!cpu_canonical(target)))                                                          \
+      RAISE(BLINK_EXC_GP, 0);                                                                      \
+  } while (0)
 HANDLER(call_r64) {
     uint64_t sp = cpu->gpr[BLINK_RSP] - 8, target = cpu->gpr[i->opnd[0].reg];
+    CHECK_CANONICAL(target);
     st64(cpu, i, sp, next_rip(i));
     cpu->gpr[BLINK_RSP] = sp;
     JUMP(i + 1, target);
 }
 HANDLER(call_m64) {
     uint64_t target = ld64(cpu, i, ea(cpu, i)), sp = cpu->gpr[BLINK_RSP] - 8;
+    CHECK_CANONICAL(target);
     st64(cpu, i, sp, next_rip(i));
     cpu->gpr[BLINK_RSP] = sp;
     JUMP(i + 1, target);
@@ -50,12 +58,12 @@ HANDLER(call_m64) {
 HANDLER(ret64) {
     uint64_t sp = cpu->gpr[BLINK_RSP], target = ld64(cpu, i, sp);
     cpu->gpr[BLINK_RSP] = sp + 8;
-    JUMP(i + 1, target);
+    JUMP_OR(i + 1, target, cpu->gpr[BLINK_RSP] = sp);
 }
 HANDLER(ret64_i) {
     uint64_t sp = cpu->gpr[BLINK_RSP], target = ld64(cpu, i, sp);
     cpu->gpr[BLINK_RSP] = sp + 8 + (i->imm & 0xffff);
-    JUMP(i + 1, target);
+    JUMP_OR(i + 1, target, cpu->gpr[BLINK_RSP] = sp);
 }
 
 /* Any mode and size: truncate, check the code segment's limit, then go. */

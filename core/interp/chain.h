@@ -4,6 +4,7 @@
 #ifndef CORE_INTERP_CHAIN_H
 #define CORE_INTERP_CHAIN_H
 
+#include "cpu/cpu.h"
 #include "interp/handler.h"
 
 /* The block that the record `end` closes. */
@@ -33,19 +34,28 @@ static inline const struct blink_insn *chain_miss(struct blink_cpu *cpu, struct 
     return chain_miss(cpu, from_, (exit), (target));                                               \
   } while (0)
 
-/* Indirect: through the jump cache. Same mode, as no near branch changes it. */
-#define JUMP(end, target)                                                                          \
+/* Indirect: through the jump cache. Same mode, as no near branch changes it. A target that is not
+ * canonical is #GP at the branch, as AMD has it; no block is there, so only a miss looks. `undo`
+ * takes back what the handler has changed. */
+#define JUMP_OR(end, target, undo)                                                                 \
   do {                                                                                             \
     struct block *from_ = interp_block_of(end);                                                    \
     uint64_t target_ = (target);                                                                   \
     struct block *to_ = cpu->jumps->slot[interp_jump_slot(target_)];                               \
-    cpu->icount += from_->count;                                                                   \
     if (likely(__atomic_load_n(&to_->rip, __ATOMIC_RELAXED) == target_) &&                         \
         likely(to_->mode == from_->mode) && likely(to_->cs_base == from_->cs_base) &&              \
-        likely(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) == 0))                           \
+        likely(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) == 0)) {                         \
+      cpu->icount += from_->count;                                                                 \
       GOTO(to_->insns);                                                                            \
+    }                                                                                              \
+    if (unlikely(!cpu_canonical(target_))) {                                                       \
+      undo;                                                                                        \
+      RAISE(BLINK_EXC_GP, 0);                                                                      \
+    }                                                                                              \
+    cpu->icount += from_->count;                                                                   \
     return chain_miss(cpu, NULL, 0, target_);                                                      \
   } while (0)
+#define JUMP(end, target) JUMP_OR(end, target, (void)0)
 
 interp_binder INTERP_FN(bind_far);
 interp_handler *INTERP_FN(bind_end)(void);

@@ -191,6 +191,25 @@ static inline void loadw_bytes(struct blink_cpu *cpu, const struct blink_insn *i
     barrier();
 }
 
+/* Host address for host atomics on `size` bytes; NULL in paged memory if the operand crosses a page
+ * or is no RAM. */
+static inline void *atomic_at(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t a,
+                              uint32_t size);
+
+static inline void check_byte(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t a) {
+    uint8_t *p = atomic_at(cpu, i, a, 1);
+    if (p)
+        __atomic_fetch_or(p, 0, __ATOMIC_RELAXED);
+}
+/* Fault as a store of `size` bytes would, and change nothing. */
+static inline void check_store(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t a,
+                               uint32_t size) {
+    check_byte(cpu, i, a);
+    if (((a ^ (a + size - 1)) & ~UINT64_C(0xfff)) != 0)
+        check_byte(cpu, i, (a + size - 1) & ~UINT64_C(0xfff));
+    barrier();
+}
+
 static inline void store_bytes(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t a,
                                const void *in, uint32_t size) {
     faults(cpu, i);
@@ -201,13 +220,14 @@ static inline void store_bytes(struct blink_cpu *cpu, const struct blink_insn *i
     else
         interp_store_slow(cpu, a, in, size);
 #else
+    /* The host may store large operands in pieces: none before all of it can be stored. */
+    if (size > 8 && unlikely(((a ^ (a + size - 1)) & ~UINT64_C(0xfff)) != 0))
+        check_store(cpu, i, a, size);
     memcpy((void *)(uintptr_t)(a + cpu->bias), in, size);
 #endif
     barrier();
 }
 
-/* Host address for host atomics on `size` bytes; NULL in paged memory if the operand crosses a page
- * or is no RAM. */
 static inline void *atomic_at(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t a,
                               uint32_t size) {
     faults(cpu, i);

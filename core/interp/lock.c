@@ -104,7 +104,7 @@ static void set_locked_flags(struct blink_cpu *cpu, const struct blink_insn *i, 
     HANDLER(cmpxchg##n##_r) {                                                                      \
         uint##n##_t acc = get##n(cpu, BLINK_RAX), d = get##n(cpu, i->opnd[0].reg), r = acc - d;    \
         if (acc == d) put##n(cpu, i->opnd[0].reg, get##n(cpu, i->opnd[1].reg));                    \
-        else { put##n(cpu, i->opnd[0].reg, d); put##n(cpu, BLINK_RAX, d); }                        \
+        else put##n(cpu, BLINK_RAX, d); /* the destination keeps its high half */                 \
         set_carries##n(cpu, r, (uint##n##_t)((~acc & d) | ((~acc | d) & r))); NEXT();              \
     }                                                                                              \
     HANDLER(cmpxchg##n##_m) {                                                                      \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bus/bus.h"
+#include "cpu/cpu.h"
 #include "interp/interp.h"
 #include "interp/slow.h"
 #include "mem/space.h"
@@ -39,6 +40,43 @@ uint64_t interp_ea_legacy(struct blink_cpu *cpu, const struct blink_insn *i) {
     return (uint32_t)(a + cpu->seg[i->seg].base);
 }
 
+static bool uses_stack(uint32_t op) {
+    switch (op) {
+    case BLINK_OP_PUSH:
+    case BLINK_OP_POP:
+    case BLINK_OP_PUSHF:
+    case BLINK_OP_POPF:
+    case BLINK_OP_ENTER:
+    case BLINK_OP_LEAVE:
+    case BLINK_OP_CALL:
+    case BLINK_OP_CALLF:
+    case BLINK_OP_RET:
+    case BLINK_OP_RETF:
+    case BLINK_OP_IRET: return true;
+    default: return false;
+    }
+}
+
+uint32_t interp_noncanonical_vector(struct blink_cpu *cpu, const struct blink_insn *i) {
+    for (uint32_t k = 0; k < 4; k++) {
+        if (i->opnd[k].kind != BLINK_OPND_MEM)
+            continue;
+        uint64_t a = interp_ea_legacy(cpu, i);
+        /* Their addresses have parts that the operand does not show. */
+        bool gather = i->op >= BLINK_OP_VGATHERDPD && i->op <= BLINK_OP_VPGATHERQQ;
+        bool bit = i->op >= BLINK_OP_BT && i->op <= BLINK_OP_BTC;
+        bool stack = i->seg == BLINK_SEG_NONE && (i->base == BLINK_RSP || i->base == BLINK_RBP);
+        if (gather || bit || !cpu_canonical(a) || !cpu_canonical(a + i->opnd[k].size))
+            return stack ? BLINK_EXC_SS : BLINK_EXC_GP;
+    }
+    return uses_stack(i->op) ? BLINK_EXC_SS : BLINK_EXC_GP;
+}
+
+void interp_raise_misaligned(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t a) {
+    cpu->insn = i;
+    interp_raise(cpu, cpu_canonical(a) ? BLINK_EXC_GP : interp_noncanonical_vector(cpu, i), 0);
+}
+
 void interp_fault_from(struct blink_cpu *cpu, const struct mem_fault *fault) {
     struct interp_context *c = cpu->exec_private;
     if (fault->vector == MEM_VECTOR_SMC)
@@ -47,6 +85,8 @@ void interp_fault_from(struct blink_cpu *cpu, const struct mem_fault *fault) {
     if (fault->vector == BLINK_EXC_PF)
         interp_raise_page(cpu, fault->address, fault->error);
     cpu->cr2 = fault->vector == BLINK_EXC_BUS ? fault->address : cpu->cr2;
+    if (fault->vector == BLINK_EXC_GP)
+        interp_raise(cpu, interp_noncanonical_vector(cpu, cpu->insn), 0);
     interp_raise(cpu, fault->vector, fault->error);
 }
 

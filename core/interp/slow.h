@@ -20,6 +20,14 @@ void interp_store_slow(struct blink_cpu *cpu, uint64_t a, const void *in, uint32
 /* Host address for an atomic access of `size` bytes, or NULL if it crosses a page or is no RAM. */
 void *interp_atomic_slow(struct blink_cpu *cpu, uint64_t a, uint32_t size);
 
+/* What a non-canonical address of *i is: #SS if it was the stack's or made with RSP or RBP, else
+ * #GP. AMD64 manual volume 2, 8.2.12. */
+uint32_t interp_noncanonical_vector(struct blink_cpu *cpu, const struct blink_insn *i);
+
+/* An operand at `a` is not aligned as it must be: #GP, unless the address is bad anyway. */
+_Noreturn void interp_raise_misaligned(struct blink_cpu *cpu, const struct blink_insn *i,
+                                       uint64_t a);
+
 /* Raise what the memory says; the instruction under execution is cpu->insn. */
 _Noreturn void interp_fault_from(struct blink_cpu *cpu, const struct mem_fault *fault);
 

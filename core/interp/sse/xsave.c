@@ -119,7 +119,8 @@ static void restore_halves(struct blink_cpu *cpu, const struct area *m, uint32_t
 
 static uint64_t area_address(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t align) {
     uint64_t a = ea(cpu, i);
-    aligned(cpu, i, a, align);
+    if (unlikely(a & (align - 1)))
+        interp_raise_misaligned(cpu, i, a);
     return a;
 }
 static uint32_t end_of_xmm(const struct blink_cpu *cpu) {

@@ -124,6 +124,7 @@ HANDLER(fnsave) {
         memcpy(regs + 10 * n, &x87_st(cpu, n)->frac, 8);
         memcpy(regs + 10 * n + 8, &x87_st(cpu, n)->se, 2);
     }
+    check_store(cpu, i, a, size + 2 * HALF);
     store_bytes(cpu, i, a, env, size);
     store_bytes(cpu, i, a + size, regs, HALF);
     store_bytes(cpu, i, a + size + HALF, regs + HALF, HALF);

@@ -204,6 +204,8 @@ static inline bool held_back(const struct blink_cpu *cpu, uint32_t flags) {
       bool keep = unlikely(flags) && held_back(cpu, flags);                                        \
       if (likely(!keep))                                                                           \
         store_bytes(cpu, i, a, &v, sizeof v);                                                      \
+      else                                                                                         \
+        check_store(cpu, i, a, sizeof v);                                                          \
       x87_note_memory(cpu, i, a);                                                                  \
       x87_flags(cpu, flags, true);                                                                 \
       if ((pops) && !keep)                                                                         \
@@ -238,6 +240,8 @@ HANDLER(fstp_m80) {
         memcpy(b, &frac, 8);
         memcpy(b + 8, &se, 2);
         store_bytes(cpu, i, a, b, 10);
+    } else {
+        check_store(cpu, i, a, 10);
     }
     x87_note_memory(cpu, i, a);
     x87_flags(cpu, unlikely(empty) ? FP_IE | FSW_SF : 0, true);
@@ -260,6 +264,8 @@ HANDLER(fbstp) {
     bool keep = held_back(cpu, c.flags);
     if (!keep)
         store_bytes(cpu, i, a, b, 10);
+    else
+        check_store(cpu, i, a, 10);
     x87_note_memory(cpu, i, a);
     x87_flags(cpu, c.flags, true);
     if (!keep)
