@@ -116,6 +116,7 @@ LEGACY_SET(, NO)
 LEGACY_SET(_fp, YES)
 LEGACY(legacy_m2, SRC_m2, NO)
 LEGACY(legacy_i, SRC_i, NO)
+LEGACY(legacy_loose, SRC_u16, NO)
 VEX_SET(_bin, 2, NO)
 VEX_SET(_bin_fp, 2, YES)
 VEX_SET(_un, 1, NO)
@@ -190,5 +191,7 @@ interp_handler *INTERP_FN(bind_table)(const struct blink_insn *i) {
     bool fp = o->flags & SIMD_FP;
     if (o->shape == SIMD_NONE)
         return NULL;
+    if ((o->flags & SIMD_LOOSE) && i->opnd[1].kind == BLINK_OPND_MEM)
+        return legacy_loose;
     return IS_VEX(i) ? bind_vex(i, o, fp) : legacy_table[fp][form_of(&i->opnd[1])];
 }

@@ -55,8 +55,8 @@ TEXT(pcmpistrm, false, put_mask)
 
 HANDLER(sha256rnds2) {
     uint32_t d = i->opnd[0].reg;
-    vec b = i->opnd[1].kind == BLINK_OPND_MEM ? ld_aligned(cpu, i, ea(cpu, i))
-                                              : xmm(cpu, i->opnd[1].reg);
+    vec b =
+        i->opnd[1].kind == BLINK_OPND_MEM ? ld_vec(cpu, i, ea(cpu, i)) : xmm(cpu, i->opnd[1].reg);
     put_xmm(cpu, d, simd_sha256rnds2(xmm(cpu, d), b, xmm(cpu, 0)));
     NEXT();
 }

@@ -75,15 +75,36 @@ static vec mask64(uint32_t bits) {
 static bool stopped(struct blink_cpu *cpu) {
     return vfp_unmasked(cpu) && (cpu->fp_flags & ~(cpu->mxcsr >> 7) & MXCSR_FLAGS);
 }
+/* One step is that of all lanes: what is found before computing in one leaves no trace of what
+ * computing raised in another. */
+static bool stopped_lanes(struct blink_cpu *cpu) {
+    if (!stopped(cpu))
+        return false;
+    cpu->fp_flags = mxcsr_raised(cpu->mxcsr, cpu->fp_flags);
+    return true;
+}
+void simd_dot_products(struct blink_cpu *cpu, const vec *a, const vec *b, uint32_t imm, vec *r,
+                       uint32_t n) {
+    vec m = mask32(imm >> 4);
+    for (uint32_t k = 0; k < n; k++)
+        r[k] = vfp_mulps(cpu, a[k] & m, b[k] & m) & m;
+    if (stopped_lanes(cpu))
+        return;
+    for (uint32_t k = 0; k < n; k++)
+        r[k] =
+            vfp_addps(cpu, simd_pshufd(cpu, r[k], r[k], 0xa0), simd_pshufd(cpu, r[k], r[k], 0xf5));
+    if (stopped_lanes(cpu))
+        return;
+    for (uint32_t k = 0; k < n; k++)
+        r[k] =
+            vfp_addps(cpu, simd_pshufd(cpu, r[k], r[k], 0x00), simd_pshufd(cpu, r[k], r[k], 0xaa)) &
+            mask32(imm);
+    (void)stopped_lanes(cpu);
+}
 KERNEL(dpps) {
-    vec m = mask32(imm >> 4), p = vfp_mulps(cpu, a & m, b & m) & m;
-    if (stopped(cpu))
-        return p;
-    vec s = vfp_addps(cpu, simd_pshufd(cpu, p, p, 0xa0), simd_pshufd(cpu, p, p, 0xf5));
-    if (stopped(cpu))
-        return s;
-    vec t = vfp_addps(cpu, simd_pshufd(cpu, s, s, 0x00), simd_pshufd(cpu, s, s, 0xaa));
-    return t & mask32(imm);
+    vec r;
+    simd_dot_products(cpu, &a, &b, imm, &r, 1);
+    return r;
 }
 KERNEL(dppd) {
     vec m = mask64(imm >> 4), p = vfp_mulpd(cpu, a & m, b & m) & m;

@@ -140,7 +140,7 @@ HANDLER(mmx_pinsrw) {
 
 /* ---- conversions between MMX and XMM ---- */
 
-/* With a memory source CVTPI2PD touches no MMX register, hence leaves the x87 state alone. */
+/* With a memory source these touch no MMX register, hence leave the x87 state alone. */
 HANDLER(cvtpi2pd) {
     bool mem = i->opnd[1].kind == BLINK_OPND_MEM;
     if (!mem)
@@ -152,11 +152,14 @@ HANDLER(cvtpi2pd) {
     NEXT();
 }
 HANDLER(cvtpi2ps) {
-    MMX_BEGIN();
+    bool mem = i->opnd[1].kind == BLINK_OPND_MEM;
     uint32_t d = i->opnd[0].reg;
+    if (!mem)
+        MMX_BEGIN();
     vec r = vfp_cvtdq2ps(cpu, vec_low(source(cpu, i, 1)));
+    if (!mem)
+        mmx_state(cpu); /* also if it raises #XM */
     SETTLE();
-    mmx_state(cpu);
     put_xmm(cpu, d, (vec){r[0], xmm(cpu, d)[1]});
     NEXT();
 }
@@ -164,6 +167,7 @@ HANDLER(cvtpi2ps) {
   HANDLER(name) {                                                                                  \
     MMX_BEGIN();                                                                                   \
     vec r = vfp_##convert(cpu, SOURCE);                                                            \
+    mmx_state(cpu); /* also if it raises #XM */                                                    \
     SETTLE();                                                                                      \
     finish(cpu, i->opnd[0].reg, r[0]);                                                             \
     NEXT();                                                                                        \

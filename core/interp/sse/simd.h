@@ -36,6 +36,7 @@ enum {
 #define SIMD_FP     0x01u /* raises floating-point exceptions */
 #define SIMD_CONCAT 0x02u /* MMX form: f of destination and source side by side */
 #define SIMD_HIGH   0x04u /* MMX form: the high half of what f makes of operands in high halves */
+#define SIMD_LOOSE  0x10u /* memory of the legacy form need not be aligned, as on AMD */
 #define SIMD_STEPS  0x08u /* raises them in several steps */
 
 struct simd_op {
@@ -58,6 +59,10 @@ void simd_settle(struct blink_cpu *cpu);
 
 /* SHA256RNDS2, whose third source is XMM0. */
 vec simd_sha256rnds2(vec a, vec b, vec c);
+
+/* DPPS of n lanes, step by step. */
+void simd_dot_products(struct blink_cpu *cpu, const vec *a, const vec *b, uint32_t imm, vec *r,
+                       uint32_t n);
 
 /* Every kernel by name. */
 #define SIMD_DECLARE(name) simd_kernel simd_##name;

@@ -103,10 +103,12 @@ const struct simd_op simd_ops[BLINK_OP_COUNT] = {
     /* Cryptography. */
     BIN(AESENC, aesenc), BIN(AESENCLAST, aesenclast), BIN(AESDEC, aesdec),
     BIN(AESDECLAST, aesdeclast), UN(AESIMC, aesimc), UN(AESKEYGENASSIST, aeskeygenassist),
-    BIN(PCLMULQDQ, pclmulqdq), ONE(SHA1MSG1, sha1msg1, SIMD_BIN, 0, 0, 0),
-    ONE(SHA1MSG2, sha1msg2, SIMD_BIN, 0, 0, 0), ONE(SHA1NEXTE, sha1nexte, SIMD_BIN, 0, 0, 0),
-    ONE(SHA1RNDS4, sha1rnds4, SIMD_BIN, 0, 0, 0), ONE(SHA256MSG1, sha256msg1, SIMD_BIN, 0, 0, 0),
-    ONE(SHA256MSG2, sha256msg2, SIMD_BIN, 0, 0, 0),
+    BIN(PCLMULQDQ, pclmulqdq), ONE(SHA1MSG1, sha1msg1, SIMD_BIN, SIMD_LOOSE, 0, 0),
+    ONE(SHA1MSG2, sha1msg2, SIMD_BIN, SIMD_LOOSE, 0, 0),
+    ONE(SHA1NEXTE, sha1nexte, SIMD_BIN, SIMD_LOOSE, 0, 0),
+    ONE(SHA1RNDS4, sha1rnds4, SIMD_BIN, SIMD_LOOSE, 0, 0),
+    ONE(SHA256MSG1, sha256msg1, SIMD_BIN, SIMD_LOOSE, 0, 0),
+    ONE(SHA256MSG2, sha256msg2, SIMD_BIN, SIMD_LOOSE, 0, 0),
 
 #define FMA_ENTRY(name, ID)                                                                        \
   [BLINK_OP_##ID] = {{.kernel3 = simd_##name}, .shape = SIMD_FMA, .flags = SIMD_FP},

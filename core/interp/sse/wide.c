@@ -119,14 +119,30 @@ HANDLER(cvtps2ph) {
     uint32_t imm = (uint32_t)i->imm;
     bool wide = i->opnd[1].kind == BLINK_OPND_YMM, mem = i->opnd[0].kind == BLINK_OPND_MEM;
     struct vec_pair s = ymm_pair(cpu, i->opnd[1].reg);
+    uint64_t m = 0;
+    if (mem) {
+        m = ea(cpu, i);
+        check_store(cpu, i, m, wide ? 16 : 8); /* before flags are raised */
+    }
     vec r = {simd_cvtps2ph(cpu, s.low, s.low, imm)[0], 0};
     if (wide)
         r[1] = simd_cvtps2ph(cpu, s.high, s.high, imm)[0];
     SETTLE();
     if (mem)
-        store_bytes(cpu, i, ea(cpu, i), &r, wide ? 16 : 8);
+        store_bytes(cpu, i, m, &r, wide ? 16 : 8);
     else
         put_vex(cpu, i->opnd[0].reg, r);
+    NEXT_BY_DRIVER();
+}
+
+/* ---- VDPPS on YMM: both lanes take a step before the next one ---- */
+
+HANDLER(dot_products) {
+    struct vec_pair p = ymm_pair(cpu, i->opnd[1].reg), q = source_pair(cpu, i, 2);
+    vec a[2] = {p.low, p.high}, b[2] = {q.low, q.high}, r[2];
+    simd_dot_products(cpu, a, b, (uint32_t)i->imm, r, 2);
+    SETTLE();
+    put_ymm(cpu, i->opnd[0].reg, r[0], r[1]);
     NEXT_BY_DRIVER();
 }
 
@@ -174,6 +190,7 @@ interp_handler *INTERP_FN(bind_wide)(const struct blink_insn *i) {
     case BLINK_OP_VPERMPD: return permq;
     case BLINK_OP_VPERMILPS: return immediate ? permilps_i : NULL;
     case BLINK_OP_VPERMILPD: return immediate ? permilpd_i : NULL;
+    case BLINK_OP_VDPPS: return is_wide(i) ? dot_products : NULL;
     case BLINK_OP_VCVTPS2PH: return cvtps2ph;
     case BLINK_OP_VZEROUPPER: return zero_upper;
     case BLINK_OP_VZEROALL: return zero_all;
