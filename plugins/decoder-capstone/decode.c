@@ -106,7 +106,7 @@ static bool set_operand(struct walk *w, struct blink_insn *out, struct blink_ope
     case AT_SREG: set_register(o, BLINK_OPND_SEG, w->reg & 7, 2); return (w->reg & 7) < 6;
     case AT_SEG: set_register(o, BLINK_OPND_SEG, OPERAND_NUMBER(code), 2); return true;
     case AT_CR: set_register(o, BLINK_OPND_CR, w->reg, o->size); return true;
-    case AT_DR: set_register(o, BLINK_OPND_DR, w->reg, o->size); return true;
+    case AT_DR: set_register(o, BLINK_OPND_DR, w->reg, o->size); return w->reg < 8;
     case AT_ST0: set_register(o, BLINK_OPND_ST, 0, 10); return true;
     case AT_STI: set_register(o, BLINK_OPND_ST, w->rm & 7, 10); return true;
     case AT_XREG: set_register(o, BLINK_OPND_XMM, w->reg, 16); return true;
