@@ -1,0 +1,214 @@
+/*
+ * When two outcomes are the same: all state but what the manuals leave open.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "diff.h"
+
+struct comparison {
+    const struct trial *t;
+    const struct outcome *host, *guest;
+    FILE *out;
+    uint32_t differences;
+};
+
+static void differ(struct comparison *c, uint32_t kind, const char *what, uint64_t host,
+                   uint64_t guest) {
+    c->differences |= kind;
+    if (c->out)
+        fprintf(c->out, "    %-8s host %016" PRIx64 "  guest %016" PRIx64 "\n", what, host, guest);
+}
+
+static void differ_bytes(struct comparison *c, uint32_t kind, const char *what, const uint8_t *host,
+                         const uint8_t *guest, size_t n) {
+    c->differences |= kind;
+    if (!c->out)
+        return;
+    fprintf(c->out, "    %-8s host ", what);
+    for (size_t k = n; k-- > 0;)
+        fprintf(c->out, "%02x", host[k]);
+    fprintf(c->out, "\n             guest ");
+    for (size_t k = n; k-- > 0;)
+        fprintf(c->out, "%02x", guest[k]);
+    fprintf(c->out, "\n");
+}
+
+/* How many instructions were done, by where it ended. */
+static uint32_t instructions_done(const struct trial *t, const struct outcome *o) {
+    uint64_t at = CODE_END - t->code_size;
+    if (o->vector == VECTOR_NONE)
+        return t->count;
+    for (uint32_t k = 0; k < t->count; k++) {
+        if (o->state.rip == at)
+            return k;
+        at += t->lengths[k];
+    }
+    return t->count;
+}
+
+/* Which of several bad places an instruction comes to first is the processor's choice: both ends of
+ * a string move, the pages of a long or crossing operand. */
+static bool fault_is_open(const struct comparison *c) {
+    struct blink_insn i;
+    uint32_t k = instructions_done(c->t, c->host), at = 0;
+    if (k >= c->t->count)
+        return false;
+    for (uint32_t j = 0; j < k; j++)
+        at += c->t->lengths[j];
+    if (!decode_at(c->t->code + at, c->t->lengths[k], c->host->state.rip, &i))
+        return false;
+    bool pages = c->host->vector == BLINK_EXC_PF && c->guest->vector == BLINK_EXC_PF;
+    uint64_t distance =
+        c->host->cr2 > c->guest->cr2 ? c->host->cr2 - c->guest->cr2 : c->guest->cr2 - c->host->cr2;
+    switch (i.op) {
+    case BLINK_OP_MOVS:
+    case BLINK_OP_CMPS:
+    case BLINK_OP_PUSH:
+    case BLINK_OP_POP:
+    case BLINK_OP_CALL: return true;
+    case BLINK_OP_FXRSTOR:
+    case BLINK_OP_FRSTOR:
+    case BLINK_OP_FNSAVE:
+    case BLINK_OP_FLDENV:
+    case BLINK_OP_FNSTENV: return pages && distance < 512;
+    default:
+        return pages && distance > 0 && distance < 64 && (c->host->cr2 ^ c->guest->cr2) >> 12 != 0;
+    }
+}
+
+static void compare_end(struct comparison *c) {
+    const struct outcome *h = c->host, *g = c->guest;
+    bool faults = h->vector < 32 && g->vector < 32 && h->state.rip == g->state.rip;
+    if (faults && fault_is_open(c))
+        return;
+    if (h->vector != g->vector)
+        differ(c, DIFFER_END, "vector", h->vector, g->vector);
+    if (h->state.rip != g->state.rip)
+        differ(c, DIFFER_END, "rip", h->state.rip, g->state.rip);
+    if (h->vector != g->vector || h->vector >= 32)
+        return;
+    /* Whether the kernel has a page there is not the guest's business. */
+    uint32_t mask = h->vector == BLINK_EXC_PF && h->cr2 >> 47 ? ~1u : ~0u;
+    if ((h->error ^ g->error) & mask)
+        differ(c, DIFFER_ERROR, "error", h->error, g->error);
+    if (h->vector == BLINK_EXC_PF && h->cr2 != g->cr2)
+        differ(c, DIFFER_ERROR, "cr2", h->cr2, g->cr2);
+}
+
+static void compare_integer(struct comparison *c) {
+    static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                        "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+    const struct state *h = &c->host->state, *g = &c->guest->state;
+    uint64_t defined = trial_defined_flags(c->t, instructions_done(c->t, c->host));
+    uint64_t mask = (defined & BLINK_FLAGS_ARITH) | BLINK_DF | BLINK_ID | BLINK_NT | BLINK_AC;
+    for (uint32_t k = 0; k < 16; k++)
+        if (h->gpr[k] != g->gpr[k])
+            differ(c, DIFFER_GPR, names[k], h->gpr[k], g->gpr[k]);
+    if ((h->flags ^ g->flags) & mask)
+        differ(c, DIFFER_FLAGS, "flags", h->flags & mask, g->flags & mask);
+    if (h->fs != g->fs)
+        differ(c, DIFFER_GPR, "fs", h->fs, g->fs);
+    if (h->gs != g->gs)
+        differ(c, DIFFER_GPR, "gs", h->gs, g->gs);
+}
+
+static void compare_vectors(struct comparison *c) {
+    const uint8_t *h = c->host->state.xsave, *g = c->guest->state.xsave;
+    uint32_t hm, gm;
+    char name[8];
+    memcpy(&hm, h + 24, 4);
+    memcpy(&gm, g + 24, 4);
+    if (hm != gm)
+        differ(c, DIFFER_MXCSR, "mxcsr", hm, gm);
+    for (uint32_t k = 0; k < 16; k++) {
+        snprintf(name, sizeof name, "xmm%u", k);
+        if (memcmp(h + 160 + 16 * k, g + 160 + 16 * k, 16))
+            differ_bytes(c, DIFFER_VECTOR, name, h + 160 + 16 * k, g + 160 + 16 * k, 16);
+        snprintf(name, sizeof name, "ymmh%u", k);
+        if (memcmp(h + 576 + 16 * k, g + 576 + 16 * k, 16))
+            differ_bytes(c, DIFFER_VECTOR, name, h + 576 + 16 * k, g + 576 + 16 * k, 16);
+    }
+}
+
+/* The same, or next to each other: finite, as 80-bit numbers in order. */
+static bool within_ulp(const uint8_t *a, const uint8_t *b) {
+    uint64_t fa, fb;
+    uint16_t ea, eb;
+    memcpy(&fa, a, 8);
+    memcpy(&fb, b, 8);
+    memcpy(&ea, a + 8, 2);
+    memcpy(&eb, b + 8, 2);
+    if (ea == eb && (fa == fb || fa + 1 == fb || fb + 1 == fa))
+        return true;
+    return (eb == ea + 1 && fb == UINT64_C(1) << 63 && fa == UINT64_MAX) ||
+           (ea == eb + 1 && fa == UINT64_C(1) << 63 && fb == UINT64_MAX);
+}
+
+static void compare_x87(struct comparison *c) {
+    const uint8_t *h = c->host->state.xsave, *g = c->guest->state.xsave;
+    bool approximate = op_is_approximate(c->t->focus);
+    uint16_t hw[2], gw[2], mask = 0xffff;
+    char name[8];
+    memcpy(hw, h, 4);
+    memcpy(gw, g, 4);
+    if (approximate)
+        mask = (uint16_t)~0x0220; /* C1 and PE follow the last bit */
+    if (hw[0] != gw[0])
+        differ(c, DIFFER_X87, "fcw", hw[0], gw[0]);
+    if ((hw[1] ^ gw[1]) & mask)
+        differ(c, DIFFER_X87, "fsw", hw[1], gw[1]);
+    if (h[4] != g[4])
+        differ(c, DIFFER_X87, "ftw", h[4], g[4]);
+    for (uint32_t k = 0; k < 8; k++) {
+        const uint8_t *a = h + 32 + 16 * k, *b = g + 32 + 16 * k;
+        snprintf(name, sizeof name, "st%u", k);
+        if (memcmp(a, b, 10) && !(approximate && within_ulp(a, b)))
+            differ_bytes(c, DIFFER_X87, name, a, b, 10);
+    }
+}
+
+/* Bytes of stored environments that hold the last instruction, which only blink keeps whole. */
+static bool is_pointer_field(const struct trial *t, uint64_t at) {
+    struct blink_insn i;
+    if (t->focus != BLINK_OP_FNSTENV && t->focus != BLINK_OP_FNSAVE)
+        return false;
+    uint64_t rip = CODE_END - t->code_size;
+    if (!decode_at(t->code, t->lengths[0], rip, &i))
+        return false;
+    uint64_t ea = (uint64_t)i.disp;
+    if (i.base != BLINK_REG_NONE)
+        ea += t->state.gpr[i.base];
+    if (i.index != BLINK_REG_NONE)
+        ea += t->state.gpr[i.index] << i.scale;
+    if (i.addrsize == 4)
+        ea = (uint32_t)ea;
+    ea += i.seg == BLINK_SEG_FS ? t->state.fs : i.seg == BLINK_SEG_GS ? t->state.gs : 0;
+    uint64_t offset = at - ea;
+    return i.opsize == 2 ? offset >= 6 && offset < 14 : offset >= 12 && offset < 28;
+}
+
+static void compare_memory(struct comparison *c) {
+    if (!memcmp(c->host->data, c->guest->data, DATA_SIZE))
+        return;
+    uint32_t shown = 0;
+    for (uint32_t k = 0; k < DATA_SIZE; k++) {
+        if (c->host->data[k] == c->guest->data[k] || is_pointer_field(c->t, DATA_AT + k))
+            continue;
+        c->differences |= DIFFER_MEMORY;
+        if (c->out && shown++ < 16)
+            fprintf(c->out, "    [%" PRIx64 "] was %02x  host %02x  guest %02x\n", DATA_AT + k,
+                    c->t->data[k], c->host->data[k], c->guest->data[k]);
+    }
+}
+
+uint32_t outcomes_differ(const struct trial *t, const struct outcome *host,
+                         const struct outcome *guest, FILE *out) {
+    struct comparison c = {t, host, guest, out, 0};
+    compare_end(&c);
+    compare_integer(&c);
+    compare_vectors(&c);
+    compare_x87(&c);
+    compare_memory(&c);
+    return c.differences;
+}

@@ -1,0 +1,511 @@
+/*
+ * Makes trials: an instruction of the wanted operation, perhaps among others, with a state in which
+ * its memory operands mostly hit memory, and its branches mostly the end.
+ */
+#include <string.h>
+
+#include "diff.h"
+
+/* One instruction under construction. */
+struct draft {
+    struct rng *r;
+    struct trial *t;
+    uint32_t dirty; /* general registers that an earlier instruction has changed */
+    bool first;
+    const struct shape *shape;
+    uint8_t bytes[40];
+    uint32_t n;
+    uint8_t rex_r, rex_x, rex_b;
+    bool narrow; /* 67 */
+    uint64_t base_of_segment;
+    uint64_t target; /* where the memory operand is to be */
+    bool riprel;
+};
+
+static bool is_clean(const struct draft *d, uint32_t reg) {
+    return !(d->dirty >> reg & 1);
+}
+
+/* Where a memory operand goes: mostly good memory, sometimes its edges and what lies behind. */
+static uint64_t random_target(struct rng *r) {
+    uint64_t at;
+    uint32_t kind = rng_below(r, 100);
+    if (kind < 75)
+        at = DATA_AT + 0x100 + rng_below(r, 0x1d00);
+    else if (kind < 83)
+        at = DATA_AT + 4096 - rng_below(r, 40);
+    else if (kind < 90)
+        at = CONST_AT - rng_below(r, 40);
+    else if (kind < 95)
+        at = CONST_AT + rng_below(r, 0x200);
+    else if (kind < 98)
+        at = CONST_AT + CONST_SIZE - rng_below(r, 40);
+    else
+        at = DATA_AT - rng_below(r, 40);
+    return rng_chance(r, 60) ? at & ~UINT64_C(31) : at;
+}
+
+/* ---- encoding ---- */
+
+static void put(struct draft *d, uint8_t byte) {
+    d->bytes[d->n++] = byte;
+}
+static void put32(struct draft *d, uint32_t v) {
+    memcpy(d->bytes + d->n, &v, 4);
+    d->n += 4;
+}
+
+static bool has_lock_form(const struct shape *s) {
+    return s->modrm == 1 && (op_attributes[s->op] & BLINK_OPATTR_LOCK) && !s->vex;
+}
+
+static void put_prefixes(struct draft *d) {
+    static const uint8_t mandatory[] = {0, 0x66, 0xf3, 0xf2};
+    const struct shape *s = d->shape;
+    struct rng *r = d->r;
+    d->base_of_segment = 0;
+    if (rng_chance(r, 8)) {
+        bool gs = rng_below(r, 2);
+        put(d, gs ? 0x65 : 0x64);
+        d->base_of_segment = gs ? d->t->state.gs : d->t->state.fs;
+    }
+    if (rng_chance(r, 6)) {
+        put(d, 0x67);
+        d->narrow = true;
+    }
+    if (has_lock_form(s) && rng_chance(r, 25))
+        put(d, 0xf0);
+    d->rex_r = rng_below(r, 2);
+    d->rex_x = rng_below(r, 2);
+    d->rex_b = rng_below(r, 2);
+    if (s->vex)
+        return;
+    if (s->pp)
+        put(d, mandatory[s->pp]);
+    else if (op_classes[s->op] == BLINK_CLASS_STRING && rng_chance(r, 50))
+        put(d, rng_below(r, 2) ? 0xf3 : 0xf2);
+    if (rng_chance(r, 40))
+        d->rex_r = d->rex_x = d->rex_b = 0;
+    uint8_t rex = (uint8_t)(0x40 | s->wide << 3 | d->rex_r << 2 | d->rex_x << 1 | d->rex_b);
+    if (rex != 0x40 || rng_chance(r, 10))
+        put(d, rex);
+}
+
+static void put_opcode(struct draft *d) {
+    const struct shape *s = d->shape;
+    if (s->vex) {
+        uint32_t v = s->uses_vvvv ? rng_below(d->r, 16) : 0;
+        uint8_t last = (uint8_t)((~v & 15) << 3 | s->vlen << 2 | s->pp);
+        bool two = s->map == 1 && !s->wide && rng_below(d->r, 2);
+        if (two) {
+            d->rex_x = d->rex_b = 0;
+            put(d, 0xc5);
+            put(d, (uint8_t)((d->rex_r ? 0 : 0x80) | last));
+        } else {
+            put(d, 0xc4);
+            put(d, (uint8_t)((d->rex_r ? 0 : 0x80) | (d->rex_x ? 0 : 0x40) | (d->rex_b ? 0 : 0x20) |
+                             s->map));
+            put(d, (uint8_t)(s->wide << 7 | last));
+        }
+    } else {
+        if (s->map)
+            put(d, 0x0f);
+        if (s->map > 1)
+            put(d, s->map == 2 ? 0x38 : 0x3a);
+    }
+    put(d, s->opcode);
+}
+
+/* ---- memory operands ---- */
+
+static uint64_t narrowed(const struct draft *d, uint64_t v) {
+    return d->narrow ? (uint32_t)v : v;
+}
+
+/* Elements of a vector index that stay within memory. */
+static void set_vector_index(struct draft *d, uint32_t reg, uint32_t scale) {
+    bool quads = d->shape->opcode & 1;
+    uint8_t *low = d->t->state.xsave + 160 + 16 * reg, *high = d->t->state.xsave + 576 + 16 * reg;
+    for (uint32_t k = 0; k < 8; k++) {
+        int64_t v = ((int64_t)rng_below(d->r, 0x800) - 0x400) >> scale;
+        uint8_t *at = (k < 4 ? low : high) + 4 * (k & 3);
+        if (rng_chance(d->r, 2))
+            v = (int64_t)rng_next(d->r);
+        if (quads && (k & 1))
+            continue;
+        memcpy(at, &v, quads ? 8 : 4);
+    }
+}
+
+/* The offset (within the segment) that a base register and displacement must make up. */
+static void put_based(struct draft *d, uint8_t reg_field, uint32_t low_base, uint64_t rest,
+                      uint64_t index_part, bool sib, uint8_t sib_byte) {
+    uint32_t base = low_base | (uint32_t)d->rex_b << 3;
+    struct state *s = &d->t->state;
+    uint64_t want = rest - index_part;
+    int64_t disp = (int32_t)rng_next(d->r) >> (8 + rng_below(d->r, 24));
+    uint32_t mod;
+    if (d->first && rng_chance(d->r, 60))
+        s->gpr[base] = narrowed(d, want - (uint64_t)disp);
+    disp = (int64_t)(want - s->gpr[base]);
+    if (d->narrow)
+        disp = (int32_t)disp;
+    if (disp == 0 && low_base != 5)
+        mod = 0;
+    else if (disp == (int8_t)disp)
+        mod = 1;
+    else
+        mod = 2;
+    put(d, (uint8_t)(mod << 6 | reg_field << 3 | (sib ? 4 : low_base)));
+    if (sib)
+        put(d, sib_byte);
+    if (mod == 1)
+        put(d, (uint8_t)disp);
+    else if (mod == 2)
+        put32(d, (uint32_t)disp); /* out of reach is as good a case */
+}
+
+static void put_memory(struct draft *d, uint8_t reg_field) {
+    struct rng *r = d->r;
+    struct state *s = &d->t->state;
+    const struct shape *shape = d->shape;
+    bool vsib = shape->vex && shape->map == 2 && shape->opcode >= 0x90 && shape->opcode <= 0x93;
+    uint64_t offset = d->target - d->base_of_segment;
+    uint32_t base = rng_below(r, 8), index = rng_below(r, 8), scale = rng_below(r, 4);
+    uint32_t kind = vsib ? 1 : rng_below(r, 10);
+    for (uint32_t k = 0; k < 8 && !is_clean(d, base | (uint32_t)d->rex_b << 3); k++)
+        base = (base + 1) & 7;
+    if (vsib) {
+        set_vector_index(d, index | (uint32_t)d->rex_x << 3, scale);
+        put_based(d, reg_field, base, offset, 0, true, (uint8_t)(scale << 6 | index << 3 | base));
+        return;
+    }
+    if (kind < 5) { /* base */
+        put_based(d, reg_field, base, offset, 0, base == 4, 0x24);
+        return;
+    }
+    if (kind < 8) { /* base and index */
+        uint32_t i = index | (uint32_t)d->rex_x << 3, b = base | (uint32_t)d->rex_b << 3;
+        if (i == 4 || i == b || !is_clean(d, i)) {
+            put_based(d, reg_field, base, offset, 0, true, (uint8_t)(0x20 | base));
+            return;
+        }
+        if (d->first && rng_chance(r, 70))
+            s->gpr[i] = (uint64_t)((int64_t)rng_below(r, 512) - 256);
+        put_based(d, reg_field, base, offset, s->gpr[i] << scale, true,
+                  (uint8_t)(scale << 6 | index << 3 | base));
+        return;
+    }
+    if (kind == 8) { /* absolute */
+        put(d, (uint8_t)(reg_field << 3 | 4));
+        put(d, 0x25);
+        d->rex_x = 0;
+        put32(d, (uint32_t)offset);
+        return;
+    }
+    put(d, (uint8_t)(reg_field << 3 | 5));
+    put32(d, 0);
+    d->riprel = true;
+}
+
+/* ---- what an operation needs to do something ---- */
+
+static void poke(struct trial *t, uint64_t at, const void *bytes, size_t size) {
+    if (at >= DATA_AT && at + size <= DATA_AT + DATA_SIZE)
+        memcpy(t->data + (at - DATA_AT), bytes, size);
+}
+
+static void set_first(struct draft *d, uint32_t reg, uint64_t v) {
+    if (d->first)
+        d->t->state.gpr[reg] = v;
+}
+
+static uint32_t valid_mxcsr(struct rng *r) {
+    struct state s;
+    uint32_t v;
+    random_state(r, &s);
+    memcpy(&v, s.xsave + 24, 4);
+    return v;
+}
+
+static void prepare_string(struct draft *d, const struct blink_insn *i) {
+    struct rng *r = d->r;
+    if (i->prefix & (BLINK_PFX_REP | BLINK_PFX_REPNE)) {
+        set_first(d, BLINK_RCX, rng_chance(r, 95) ? rng_below(r, 40) : rng_below(r, 2000));
+        /* Compares that find something, or nothing, for a while. */
+        if (rng_chance(r, 50)) {
+            memset(d->t->data, (int)rng_below(r, 2), DATA_SIZE);
+            d->t->data[rng_below(r, DATA_SIZE)] ^= 1;
+            set_first(d, BLINK_RAX, rng_below(r, 2) * UINT64_C(0x0101010101010101));
+        }
+    }
+    if (rng_chance(r, 80))
+        set_first(d, BLINK_RSI, random_target(r) - d->base_of_segment);
+    if (rng_chance(r, 80))
+        set_first(d, BLINK_RDI, random_target(r));
+    /* Overlaps. */
+    if (rng_chance(r, 30))
+        set_first(d, BLINK_RDI, d->t->state.gpr[BLINK_RSI] + rng_below(r, 32) - 16);
+}
+
+/* False if it cannot be tried here. */
+static bool prepare(struct draft *d, const struct blink_insn *i) {
+    struct trial *t = d->t;
+    struct rng *r = d->r;
+    uint64_t end = CODE_END, rsp = t->state.gpr[BLINK_RSP];
+    switch (i->op) {
+    case BLINK_OP_POPF: {
+        /* Nothing that traps: TF, AC, NT. */
+        uint64_t fl = (rng_next(r) & (BLINK_FLAGS_ARITH | BLINK_DF | BLINK_ID | BLINK_IF)) | 2;
+        poke(t, rsp, &fl, 8);
+        return d->first && t->count == 0 && rsp >= DATA_AT && rsp + 8 <= DATA_AT + DATA_SIZE;
+    }
+    case BLINK_OP_RET:
+        if (rng_chance(r, 80))
+            poke(t, rsp, &end, 8);
+        return true;
+    case BLINK_OP_JMP:
+    case BLINK_OP_CALL:
+        if (i->opnd[0].kind == BLINK_OPND_MEM && rng_chance(r, 80))
+            poke(t, d->target, &end, 8);
+        else if (i->opnd[0].kind == BLINK_OPND_GPR && rng_chance(r, 80))
+            set_first(d, i->opnd[0].reg, end);
+        return true;
+    case BLINK_OP_BT:
+    case BLINK_OP_BTS:
+    case BLINK_OP_BTR:
+    case BLINK_OP_BTC:
+        if (i->opnd[0].kind == BLINK_OPND_MEM && i->opnd[1].kind == BLINK_OPND_GPR &&
+            i->opnd[1].reg != i->base && i->opnd[1].reg != i->index)
+            set_first(d, i->opnd[1].reg, (uint64_t)((int64_t)rng_below(r, 2048) - 1024));
+        return true;
+    case BLINK_OP_DIV:
+    case BLINK_OP_IDIV:
+        if (rng_chance(r, 50))
+            set_first(d, BLINK_RDX, rng_chance(r, 50) ? 0 : UINT64_MAX);
+        else if (rng_chance(r, 50))
+            set_first(d, BLINK_RDX, rng_below(r, 256));
+        return true;
+    case BLINK_OP_XLAT: set_first(d, BLINK_RBX, random_target(r) - d->base_of_segment); return true;
+    case BLINK_OP_MASKMOVQ:
+    case BLINK_OP_MASKMOVDQU:
+    case BLINK_OP_VMASKMOVDQU:
+        /* Without a byte to store, processors fault or do not: always good memory. */
+        set_first(d, BLINK_RDI, DATA_AT + 0x100 + rng_below(r, 0x1e00) - d->base_of_segment);
+        return d->first && !d->narrow;
+    case BLINK_OP_LEAVE: set_first(d, BLINK_RBP, random_target(r) & ~UINT64_C(7)); return true;
+    case BLINK_OP_LDMXCSR:
+    case BLINK_OP_VLDMXCSR: {
+        /* Bit 17 is AMD's misaligned mode, which blink's processor does not have. */
+        uint32_t v = rng_chance(r, 85) ? valid_mxcsr(r) : (uint32_t)rng_next(r) & ~0x20000u;
+        uint64_t at = d->target;
+        poke(t, at, &v, 4);
+        return d->first && at >= DATA_AT && at + 4 <= DATA_AT + DATA_SIZE;
+    }
+    case BLINK_OP_FXRSTOR: {
+        struct state other;
+        random_state(r, &other);
+        poke(t, d->target, other.xsave, 512);
+        return true;
+    }
+    case BLINK_OP_CMPXCHG:
+        /* A comparison that succeeds. */
+        if (rng_chance(r, 40) && i->opnd[0].kind == BLINK_OPND_MEM)
+            poke(t, d->target, &t->state.gpr[BLINK_RAX], i->opnd[0].size);
+        else if (rng_chance(r, 40) && i->opnd[0].kind == BLINK_OPND_GPR)
+            set_first(d, BLINK_RAX, t->state.gpr[i->opnd[0].reg & 15]);
+        return true;
+    case BLINK_OP_CMPXCHG8B:
+    case BLINK_OP_CMPXCHG16B: {
+        uint32_t size = i->op == BLINK_OP_CMPXCHG8B ? 4 : 8;
+        if (rng_chance(r, 50)) {
+            poke(t, d->target, &t->state.gpr[BLINK_RAX], size);
+            poke(t, d->target + size, &t->state.gpr[BLINK_RDX], size);
+        }
+        return true;
+    }
+    case BLINK_OP_PCMPESTRI:
+    case BLINK_OP_PCMPESTRM:
+    case BLINK_OP_VPCMPESTRI:
+    case BLINK_OP_VPCMPESTRM:
+        if (i->base != BLINK_RAX && i->index != BLINK_RAX && rng_chance(r, 80))
+            set_first(d, BLINK_RAX, (uint64_t)((int64_t)rng_below(r, 40) - 20));
+        if (i->base != BLINK_RDX && i->index != BLINK_RDX && rng_chance(r, 80))
+            set_first(d, BLINK_RDX, (uint64_t)((int64_t)rng_below(r, 40) - 20));
+        return true;
+    default:
+        if (op_classes[i->op] == BLINK_CLASS_STRING)
+            prepare_string(d, i);
+        return true;
+    }
+}
+
+/* ---- one instruction ---- */
+
+static void note_written(struct draft *d, const struct blink_insn *i) {
+    for (uint32_t k = 0; k < 4; k++)
+        if (i->opnd[k].kind == BLINK_OPND_GPR && (i->opnd[k].access & BLINK_ACCESS_WRITE))
+            d->dirty |= 1u << (i->opnd[k].reg & 3) | 1u << (i->opnd[k].reg & 15);
+    switch (op_classes[i->op]) {
+    case BLINK_CLASS_STRING:
+        d->dirty |= 1u << BLINK_RSI | 1u << BLINK_RDI | 1u << BLINK_RCX | 1u << BLINK_RAX;
+        break;
+    case BLINK_CLASS_INT:
+        d->dirty |= 1u << BLINK_RAX | 1u << BLINK_RDX | 1u << BLINK_RSP;
+        if (i->op == BLINK_OP_LEAVE || i->op == BLINK_OP_ENTER)
+            d->dirty |= 1u << BLINK_RBP;
+        break;
+    case BLINK_CLASS_SSE:
+    case BLINK_CLASS_AVX: d->dirty |= 1u << BLINK_RCX; break; /* PCMPESTRI */
+    default: break;
+    }
+}
+
+static void put_modrm(struct draft *d) {
+    const struct shape *s = d->shape;
+    uint8_t reg = s->reg == 0xff ? (uint8_t)rng_below(d->r, 8) : s->reg;
+    if (s->modrm == 1)
+        put_memory(d, reg);
+    else
+        put(d, (uint8_t)(0xc0 | reg << 3 | (s->rm == 0xff ? rng_below(d->r, 8) : s->rm)));
+}
+
+/* Append an instruction of this shape to the trial. */
+static bool append(struct draft *d) {
+    struct trial *t = d->t;
+    const struct shape *s = d->shape;
+    struct blink_insn i;
+    d->n = 0;
+    d->riprel = d->narrow = false;
+    d->target = random_target(d->r);
+    put_prefixes(d);
+    put_opcode(d);
+    if (s->modrm)
+        put_modrm(d);
+    uint64_t rest[2] = {rng_next(d->r), rng_next(d->r)};
+    memcpy(d->bytes + d->n, rest, sizeof rest);
+    if (!s->vex && s->map == 0 && s->opcode >= 0xa0 && s->opcode <= 0xa3) {
+        uint64_t offset = d->target - d->base_of_segment;
+        memcpy(d->bytes + d->n, &offset, 8);
+    }
+    if (!s->vex && s->map == 0 && s->opcode == 0xc8) {
+        d->bytes[d->n + 1] &= 1;
+        d->bytes[d->n + 2] &= 7;
+    }
+    if (!decode_at(d->bytes, d->n + sizeof rest, CODE_AT, &i) || i.op != s->op ||
+        t->code_size + i.len > sizeof t->code || !prepare(d, &i))
+        return false;
+    t->targets[t->count] = d->riprel ? d->target - d->base_of_segment : 0;
+    memcpy(t->code + t->code_size, d->bytes, i.len);
+    t->lengths[t->count++] = i.len;
+    t->code_size += i.len;
+    note_written(d, &i);
+    d->first = false;
+    return true;
+}
+
+/* ---- trials ---- */
+
+static uint16_t company[BLINK_OP_COUNT]; /* operations that may stand around */
+static uint32_t company_count;
+
+void generate_prepare(void) {
+    for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
+        if (!op_excluded(op) && shapes_count(op) && op_classes[op] != BLINK_CLASS_SYSTEM &&
+            op_classes[op] != BLINK_CLASS_IO && !(op_attributes[op] & BLINK_OPATTR_END) &&
+            !op_is_approximate(op) && op != BLINK_OP_FNSTENV && op != BLINK_OP_FNSAVE)
+            company[company_count++] = (uint16_t)op;
+}
+
+/* Among others of its kind something may go wrong between them; half the company is INT. */
+static uint32_t random_company(struct rng *r, uint32_t op) {
+    uint32_t other = company[rng_below(r, company_count)];
+    for (uint32_t k = 0; k < 6 && op_classes[other] != op_classes[op]; k++)
+        other = company[rng_below(r, company_count)];
+    return other;
+}
+
+static bool append_some(struct draft *d, uint32_t op) {
+    for (uint32_t tries = 0; tries < 20; tries++) {
+        d->shape = shapes_get(op, rng_below(d->r, shapes_count(op)));
+        if (append(d))
+            return true;
+    }
+    return false;
+}
+
+uint64_t trial_defined_flags(const struct trial *t, uint32_t count) {
+    uint64_t defined = BLINK_FLAGS_ARITH;
+    uint32_t at = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        struct blink_insn i;
+        if (!decode_at(t->code + at, t->lengths[k], CODE_AT, &i))
+            break;
+        if (!(op_attributes[i.op] & BLINK_OPATTR_COND))
+            defined |= op_writes[i.op];
+        defined &= ~(uint64_t)op_undefined[i.op];
+        at += t->lengths[k];
+    }
+    return defined;
+}
+
+/* Nothing may read a flag that an instruction before it left undefined. */
+static bool reads_undefined(const struct trial *t) {
+    uint32_t at = 0;
+    for (uint32_t k = 0; k < t->count; k++) {
+        struct blink_insn i;
+        if (decode_at(t->code + at, t->lengths[k], CODE_AT, &i) &&
+            (op_reads[i.op] & BLINK_FLAGS_ARITH & ~trial_defined_flags(t, k)))
+            return true;
+        at += t->lengths[k];
+    }
+    return false;
+}
+
+void trial_place(struct trial *t) {
+    uint64_t rip = CODE_END - t->code_size;
+    uint32_t at = 0;
+    for (uint32_t k = 0; k < t->count; k++) {
+        struct blink_insn i;
+        uint64_t next = rip + t->lengths[k];
+        if (decode_at(t->code + at, t->lengths[k], rip, &i)) {
+            uint64_t disp = t->targets[k] - next, rel = CODE_END - next;
+            if ((i.prefix & BLINK_PFX_RIPREL) && t->targets[k])
+                memcpy(t->code + at + i.off_disp, &disp, 4);
+            if (i.opnd[0].kind == BLINK_OPND_REL)
+                memcpy(t->code + at + i.off_imm, &rel, i.opnd[0].size);
+        }
+        at += t->lengths[k];
+        rip = next;
+    }
+}
+
+/* Some stand alone, so that what they leave can be looked at. */
+static bool stands_alone(uint32_t op) {
+    return op_is_approximate(op) || op == BLINK_OP_FNSTENV || op == BLINK_OP_FNSAVE ||
+           op == BLINK_OP_POPF;
+}
+
+bool generate(struct trial *t, uint32_t op, uint64_t seed) {
+    struct rng r = {seed};
+    for (uint32_t tries = 0; tries < 20; tries++) {
+        struct draft d = {.r = &r, .t = t, .first = true};
+        uint32_t total = stands_alone(op) || rng_chance(&r, 60) ? 1 : 2 + rng_below(&r, 3);
+        uint32_t focus = rng_below(&r, total);
+        bool ok = true;
+        random_state(&r, &t->state);
+        random_data(&r, t->data);
+        t->code_size = t->count = 0;
+        t->seed = seed;
+        t->focus = (uint16_t)op;
+        if (op_attributes[op] & BLINK_OPATTR_END)
+            focus = total - 1;
+        for (uint32_t k = 0; k < total && ok; k++)
+            ok = append_some(&d, k == focus ? op : random_company(&r, op));
+        if (!ok || reads_undefined(t))
+            continue;
+        trial_place(t);
+        return true;
+    }
+    return false;
+}

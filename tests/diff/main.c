@@ -1,0 +1,224 @@
+/*
+ * The differential tester's command: which operations, how many cases, how long; prints failures
+ * and a summary. Exit status 0 without a difference, 1 with, 77 where the host cannot say.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "diff.h"
+
+struct options {
+    const char *decoder;
+    const char *op;
+    uint64_t seed;
+    uint32_t cases;
+    int64_t one; /* --case, or -1 */
+    double minutes;
+    uint32_t jobs;
+    uint32_t failures; /* shown of one operation */
+    bool list;
+    FILE *tap; /* where results go in the Test Anything Protocol, or NULL */
+};
+
+struct totals {
+    uint64_t cases, failures;
+    uint32_t failed_ops, tested;
+};
+
+static double now(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+static uint64_t case_seed(uint64_t seed, uint32_t op, uint32_t index) {
+    struct rng r = {seed};
+    r.s = rng_next(&r) ^ ((uint64_t)op << 40 | index);
+    return rng_next(&r);
+}
+
+/* A batch of one operation; failures are noted by index. */
+static uint32_t run_batch(const struct options *o, uint32_t op, uint32_t first, uint32_t count,
+                          uint32_t *failed, uint32_t which_failed[BATCH]) {
+    static struct outcome guest;
+    struct batch *b = native_batch();
+    uint32_t indices[BATCH], n = 0;
+    for (uint32_t k = 0; k < count; k++)
+        if (generate(&b->trials[n], op, case_seed(o->seed, op, first + k)))
+            indices[n++] = first + k;
+    native_run(n);
+    *failed = 0;
+    for (uint32_t k = 0; k < n; k++)
+        for (uint32_t which = 0; which < GUEST_COUNT; which++) {
+            guest_run(which, &b->trials[k], &guest);
+            if (!outcomes_differ(&b->trials[k], &b->outcomes[k], &guest, NULL))
+                continue;
+            which_failed[(*failed)++] = indices[k] << 1 | which;
+            break;
+        }
+    return n;
+}
+
+static void run_op(const struct options *o, uint32_t op, uint32_t first, uint32_t count,
+                   struct totals *totals) {
+    uint32_t shown = 0, cases = 0, failures = 0;
+    for (uint32_t at = 0; at < count; at += BATCH) {
+        uint32_t failed, list[BATCH], n = count - at < BATCH ? count - at : BATCH;
+        cases += run_batch(o, op, first + at, n, &failed, list);
+        failures += failed;
+        for (uint32_t k = 0; k < failed && shown < o->failures; k++, shown++) {
+            static struct trial t;
+            generate(&t, op, case_seed(o->seed, op, list[k] >> 1));
+            report_failure(&t, list[k] & 1, o->seed, list[k] >> 1);
+        }
+    }
+    totals->cases += cases;
+    totals->failures += failures;
+    totals->failed_ops += failures != 0;
+    if (failures)
+        printf("%s: %u of %u cases differ\n", op_names[op], failures, cases);
+    if (o->tap)
+        fprintf(o->tap, "%sok %u - %s: %u cases\n", failures || !cases ? "not " : "",
+                ++totals->tested, op_names[op], cases);
+    fflush(stdout);
+}
+
+static bool wanted(const struct options *o, uint32_t op) {
+    return (!o->op || !strcasecmp(o->op, op_names[op])) && shapes_count(op) && !op_excluded(op);
+}
+
+static void run_all(const struct options *o, uint32_t first, uint32_t count, struct totals *t) {
+    for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
+        if (wanted(o, op))
+            run_op(o, op, o->one >= 0 ? (uint32_t)o->one : first, o->one >= 0 ? 1 : count, t);
+}
+
+static void list_excluded(void) {
+    for (uint32_t op = 1; op < BLINK_OP_COUNT; op++) {
+        if (op_excluded(op))
+            printf("%-16s excluded: %s\n", op_names[op], op_excluded(op));
+        else if (!shapes_count(op))
+            printf("%-16s excluded: no encoding in 64-bit mode\n", op_names[op]);
+        else
+            printf("%-16s %u encodings\n", op_names[op], shapes_count(op));
+    }
+}
+
+static int run(const struct options *o, uint32_t job) {
+    struct totals totals = {0, 0, 0, 0};
+    double start = now(), end = start + o->minutes * 60;
+    if (!native_init() || !guest_init()) {
+        fprintf(stderr, "diff: cannot set up the two sides\n");
+        return 2;
+    }
+    if (o->minutes > 0)
+        for (uint32_t round = job; now() < end; round += o->jobs)
+            run_all(o, round * BATCH, BATCH, &totals);
+    else
+        run_all(o, 0, o->cases, &totals);
+    native_finish();
+    if (o->tap)
+        fflush(o->tap);
+    else
+        printf("%" PRIu64 " cases, %" PRIu64 " differences in %u operations, seed %" PRIu64
+               ", %.0f cases a second\n",
+               totals.cases, totals.failures, totals.failed_ops, o->seed,
+               (double)totals.cases / (now() - start));
+    return totals.failures ? 1 : 0;
+}
+
+/* Several jobs: each its own two sides, taking turns at the rounds. */
+static int run_jobs(const struct options *o) {
+    int worst = 0, status;
+    for (uint32_t k = 1; k < o->jobs; k++)
+        if (fork() == 0)
+            _exit(run(o, k));
+    worst = run(o, 0);
+    while (wait(&status) > 0) {
+        int code = WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+        worst = code > worst ? code : worst;
+    }
+    return worst;
+}
+
+static int usage(void) {
+    fprintf(stderr, "usage: diff [--seed N] [--cases N] [--op NAME] [--case N] [--minutes N] "
+                    "[--jobs N] [--failures N] [--decoder FILE] [--list] [--tap]\n");
+    return 2;
+}
+
+static bool parse(int argc, char **argv, struct options *o) {
+    static const struct option names[] = {
+        {"seed", 1, NULL, 's'},     {"cases", 1, NULL, 'n'},   {"op", 1, NULL, 'o'},
+        {"case", 1, NULL, 'c'},     {"minutes", 1, NULL, 'm'}, {"jobs", 1, NULL, 'j'},
+        {"failures", 1, NULL, 'f'}, {"decoder", 1, NULL, 'd'}, {"list", 0, NULL, 'l'},
+        {"tap", 0, NULL, 't'},      {NULL, 0, NULL, 0},
+    };
+    int c;
+    while ((c = getopt_long(argc, argv, "", names, NULL)) != -1)
+        switch (c) {
+        case 's': o->seed = strtoull(optarg, NULL, 0); break;
+        case 'n': o->cases = (uint32_t)strtoul(optarg, NULL, 0); break;
+        case 'o': o->op = optarg; break;
+        case 'c': o->one = strtol(optarg, NULL, 0); break;
+        case 'm': o->minutes = strtod(optarg, NULL); break;
+        case 'j': o->jobs = (uint32_t)strtoul(optarg, NULL, 0); break;
+        case 'f': o->failures = (uint32_t)strtoul(optarg, NULL, 0); break;
+        case 'd': o->decoder = optarg; break;
+        case 'l': o->list = true; break;
+        case 't': o->tap = stderr; break; /* main() puts it right */
+        default: return false;
+        }
+    return optind == argc && o->jobs > 0;
+}
+
+/* Results have standard output for themselves. */
+static void start_tap(struct options *o) {
+    uint32_t count = 0;
+    for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
+        count += wanted(o, op);
+    o->tap = fdopen(dup(1), "w");
+    dup2(2, 1);
+    if (o->tap)
+        fprintf(o->tap, "1..%u\n", count);
+}
+
+int main(int argc, char **argv) {
+    struct options o = {.decoder = getenv("BLINK_DECODER"),
+                        .seed = (uint64_t)time(NULL),
+                        .cases = 200,
+                        .one = -1,
+                        .jobs = 1,
+                        .failures = 1};
+    if (!parse(argc, argv, &o))
+        return usage();
+    const char *lacks = native_lacks();
+    if (lacks) {
+        printf("1..0 # SKIP %s\n", lacks);
+        return o.tap ? 0 : 77;
+    }
+    if (!o.decoder)
+        o.decoder = DEFAULT_DECODER;
+    decoder_init(o.decoder);
+    shapes_find();
+    generate_prepare();
+    values_prepare(o.seed);
+    if (o.list) {
+        list_excluded();
+        return 0;
+    }
+    if (o.minutes > 0 && o.jobs == 1)
+        o.jobs = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    if (o.tap)
+        start_tap(&o);
+    else
+        printf("seed %" PRIu64 "\n", o.seed);
+    fflush(stdout);
+    return run_jobs(&o);
+}
