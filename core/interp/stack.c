@@ -140,8 +140,11 @@ HANDLER(enter) {
         at -= (int64_t)size;
         stack_poke(cpu, i, size, at, frame);
     }
+    /* The new top of the stack must be writable, though nothing is stored there. */
+    int64_t move = at - (int64_t)(i->imm & 0xffff);
+    check_store(cpu, i, stack_address(cpu, i, size, move), size);
     put_sized(cpu, BLINK_RBP, size, frame);
-    stack_move(cpu, at - (int64_t)(i->imm & 0xffff));
+    stack_move(cpu, move);
     NEXT();
 }
 

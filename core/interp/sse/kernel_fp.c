@@ -77,29 +77,33 @@ static bool stopped(struct blink_cpu *cpu) {
 }
 /* One step is that of all lanes: what is found before computing in one leaves no trace of what
  * computing raised in another. */
-static bool stopped_lanes(struct blink_cpu *cpu) {
-    if (!stopped(cpu))
+static bool stopped_lanes(struct blink_cpu *cpu, uint32_t *earlier) {
+    if (!stopped(cpu)) {
+        *earlier = cpu->fp_flags;
         return false;
-    cpu->fp_flags = mxcsr_raised(cpu->mxcsr, cpu->fp_flags);
+    }
+    /* Steps that were taken keep what they raised. */
+    cpu->fp_flags = *earlier | mxcsr_raised(cpu->mxcsr, cpu->fp_flags & ~*earlier);
     return true;
 }
 void simd_dot_products(struct blink_cpu *cpu, const vec *a, const vec *b, uint32_t imm, vec *r,
                        uint32_t n) {
     vec m = mask32(imm >> 4);
+    uint32_t earlier = cpu->fp_flags;
     for (uint32_t k = 0; k < n; k++)
         r[k] = vfp_mulps(cpu, a[k] & m, b[k] & m) & m;
-    if (stopped_lanes(cpu))
+    if (stopped_lanes(cpu, &earlier))
         return;
     for (uint32_t k = 0; k < n; k++)
         r[k] =
             vfp_addps(cpu, simd_pshufd(cpu, r[k], r[k], 0xa0), simd_pshufd(cpu, r[k], r[k], 0xf5));
-    if (stopped_lanes(cpu))
+    if (stopped_lanes(cpu, &earlier))
         return;
     for (uint32_t k = 0; k < n; k++)
         r[k] =
             vfp_addps(cpu, simd_pshufd(cpu, r[k], r[k], 0x00), simd_pshufd(cpu, r[k], r[k], 0xaa)) &
             mask32(imm);
-    (void)stopped_lanes(cpu);
+    (void)stopped_lanes(cpu, &earlier);
 }
 KERNEL(dpps) {
     vec r;
