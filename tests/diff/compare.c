@@ -202,9 +202,19 @@ static void compare_memory(struct comparison *c) {
     }
 }
 
+/* What fills the code page is there for the host alone. */
+static bool ran_into_filler(const struct trial *t, const struct outcome *o) {
+    uint64_t rip = o->state.rip;
+    return rip >= CODE_AT && rip < CODE_AT + CODE_SIZE && rip != CODE_END &&
+           (rip < CODE_END - t->code_size || rip > CODE_END);
+}
+
 uint32_t outcomes_differ(const struct trial *t, const struct outcome *host,
                          const struct outcome *guest, FILE *out) {
     struct comparison c = {t, host, guest, out, 0};
+    /* AMD's misaligned mode, MXCSR bit 17, was loaded: blink's processor does not have it. */
+    if ((host->state.xsave[26] & 2) || ran_into_filler(t, host))
+        return 0;
     compare_end(&c);
     compare_integer(&c);
     compare_vectors(&c);

@@ -13,7 +13,7 @@
 
 /* ---- the guest's memory: the same addresses in both worlds, holes around both ---- */
 
-#define CODE_AT    UINT64_C(0x10000000)
+#define CODE_AT    UINT64_C(0x35a70000) /* where no shifted data pointer leads */
 #define CODE_SIZE  4096u
 #define CODE_END   (CODE_AT + 0x800) /* sequences end here; the way out stands here */
 #define DATA_AT    UINT64_C(0x20000000)

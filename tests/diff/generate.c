@@ -261,7 +261,7 @@ static bool prepare(struct draft *d, const struct blink_insn *i) {
         return d->first && t->count == 0 && rsp >= DATA_AT && rsp + 8 <= DATA_AT + DATA_SIZE;
     }
     case BLINK_OP_RET:
-        if (rng_chance(r, 80))
+        if (d->first && rng_chance(r, 80))
             poke(t, rsp, &end, 8);
         return true;
     case BLINK_OP_JMP:

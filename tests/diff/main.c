@@ -137,8 +137,11 @@ static int run(const struct options *o, uint32_t job) {
 static int run_jobs(const struct options *o) {
     int worst = 0, status;
     for (uint32_t k = 1; k < o->jobs; k++)
-        if (fork() == 0)
-            _exit(run(o, k));
+        if (fork() == 0) {
+            int code = run(o, k);
+            fflush(stdout);
+            _exit(code);
+        }
     worst = run(o, 0);
     while (wait(&status) > 0) {
         int code = WIFEXITED(status) ? WEXITSTATUS(status) : 2;
