@@ -52,8 +52,17 @@ static struct shape shape_of(const struct blink_insn *i) {
     return (struct shape){.end = at, .vex = i->prefix & BLINK_PFX_VEX};
 }
 
+/* In 64-bit mode these bytes are never opcodes. */
+static bool is_legacy_prefix(uint32_t b) {
+    return b == 0x66 || b == 0x67 || b == 0xf0 || b == 0xf2 || b == 0xf3 || b == 0x2e ||
+           b == 0x36 || b == 0x3e || b == 0x26 || b == 0x64 || b == 0x65;
+}
+static bool is_rex(uint32_t b) {
+    return (b & 0xf0) == 0x40;
+}
+
 /* Bytes before ModRM without FS and GS prefixes, and with the extension bits of the base (and of
- * the index, if there is none) clear. */
+ * the index, if there is none) clear. A REX before another prefix does not count. */
 static void emit_head(struct emit *e, const struct blink_insn *i, bool keep_index) {
     bool vex = i->prefix & BLINK_PFX_VEX;
     uint32_t at = 0, clear = keep_index ? 1 : 3;
@@ -69,14 +78,14 @@ static void emit_head(struct emit *e, const struct blink_insn *i, bool keep_inde
             at += 2;
             break;
         }
-        if (!vex && (b & 0xf0) == 0x40) {
-            emit8(e, b & ~clear);
+        if (!vex && is_rex(b)) {
             at++;
+            if (is_rex(i->raw[at]) || is_legacy_prefix(i->raw[at]))
+                continue;
+            emit8(e, b & ~clear);
             break;
         }
-        bool prefix = b == 0x66 || b == 0x67 || b == 0xf0 || b == 0xf2 || b == 0xf3 || b == 0x2e ||
-                      b == 0x36 || b == 0x3e || b == 0x26;
-        if (!prefix)
+        if (!is_legacy_prefix(b))
             break;
         emit8(e, b);
         at++;
@@ -149,11 +158,13 @@ static bool rewrite_lea(struct emit *e, const struct blink_insn *i) {
     return true;
 }
 
-/* With a borrowed register that holds `reg_value` (or the segment base): spill, act, give back. */
+/* With a borrowed register that holds the address or the segment's share of it: spill, act, give
+ * back. POP computes the address of its destination after RSP has moved. */
 static bool with_borrowed(struct emit *e, const struct blink_insn *i, struct place *p,
                           bool segment) {
     uint32_t reg = borrow(i);
-    if (reg == NO_REG || p->reg_a != NO_REG)
+    int64_t disp = i->disp + (i->op == BLINK_OP_POP && i->base == BLINK_RSP ? i->opsize : 0);
+    if (reg == NO_REG || p->reg_a != NO_REG || (segment && !fits32(disp)))
         return false;
     emit_gs_store(e, reg, SLOT(SLOT_A));
     p->reg_a = (uint8_t)reg;
@@ -162,7 +173,7 @@ static bool with_borrowed(struct emit *e, const struct blink_insn *i, struct pla
         emit_gs_load(e, reg, CPU_SEG_BASE(i->seg));
         if (i->base != BLINK_REG_NONE)
             emit_lea_sum(e, reg, i->base);
-        emit_based(e, i, reg, i->disp);
+        emit_based(e, i, reg, disp);
     } else {
         emit_mov_imm(e, reg, (uint64_t)i->disp);
         emit_based(e, i, reg, 0);
@@ -210,7 +221,7 @@ bool rewrite_insn(struct emit *e, const struct blink_insn *i, struct place *p) {
         return done;
     }
     if (segment) {
-        if (!i->off_modrm || i->addrsize != 8 || is_gather(i) || !fits32(i->disp))
+        if (!i->off_modrm || i->addrsize != 8 || is_gather(i))
             return false;
         return with_borrowed(e, i, p, true);
     }

@@ -106,17 +106,25 @@ static bool has_operand(const struct blink_insn *i, uint32_t kind) {
     return false;
 }
 
+/* MASKMOV's implied operand follows an override like any other, but there is no ModRM to rewrite.
+ */
+static bool has_implied_segment(const struct blink_insn *i) {
+    return (i->prefix & BLINK_PFX_SEG) &&
+           (i->op == BLINK_OP_MASKMOVQ || i->op == BLINK_OP_MASKMOVDQU ||
+            i->op == BLINK_OP_VMASKMOVDQU || class_of[i->op] == BLINK_CLASS_STRING);
+}
+
 static bool touches_mmx(const struct blink_insn *i) {
     return has_operand(i, BLINK_OPND_MMX) || i->op == BLINK_OP_EMMS;
 }
 
 uint32_t select_action(const struct blink_plugin *self, const struct blink_insn *i, uint32_t mode) {
     if (i->op == BLINK_OP_INVALID || i->op >= BLINK_OP_COUNT || always_interpreted(i->op) ||
-        has_operand(i, BLINK_OPND_SEG) || !host_has(self, i))
+        has_operand(i, BLINK_OPND_SEG) || has_implied_segment(i) || !host_has(self, i))
         return DO_INTERPRET;
     switch (class_of[i->op]) {
-    case BLINK_CLASS_INT: return DO_COPY;
-    case BLINK_CLASS_STRING: return i->prefix & BLINK_PFX_SEG ? DO_INTERPRET : DO_COPY;
+    case BLINK_CLASS_INT:
+    case BLINK_CLASS_STRING: return DO_COPY;
     case BLINK_CLASS_X87:
     case BLINK_CLASS_MMX: return DO_COPY_X87;
     case BLINK_CLASS_SSE: return touches_mmx(i) ? DO_COPY_X87 : DO_COPY;
