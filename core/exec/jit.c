@@ -149,12 +149,23 @@ bool jit_fork_child(struct exec *x) {
 
 /* ---- blink.jit-host/1 ---- */
 
+static bool reaches(const struct arena *a, uint64_t near) {
+    return !near || distance((uintptr_t)a->rx, near) < ARENA_REACH;
+}
+
+/* Where the host has no room in reach (a guest has reserved all there is), the first has to do. */
 static struct arena *arena_for(struct code_arenas *all, uint64_t near) {
     for (uint32_t k = 0; k < all->count; k++)
-        if (!near || distance((uintptr_t)all->v[k].rx, near) < ARENA_REACH)
+        if (reaches(&all->v[k], near))
             return &all->v[k];
-    if (all->count < sizeof all->v / sizeof all->v[0] && arena_init(&all->v[all->count], near) == 0)
-        return &all->v[all->count++];
+    struct arena *a = &all->v[all->count];
+    if (all->count < sizeof all->v / sizeof all->v[0] && arena_init(a, near) == 0) {
+        if (all->count == 0 || reaches(a, near)) {
+            all->count++;
+            return a;
+        }
+        arena_finish(a);
+    }
     return all->count ? &all->v[0] : NULL;
 }
 
