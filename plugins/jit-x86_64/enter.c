@@ -21,11 +21,25 @@ static void attach(struct blink_plugin *self, struct blink_cpu *cpu) {
     else
         syscall(SYS_arch_prctl, ARCH_SET_GS, cpu);
     cpu->jit_private = self;
+    cpu->jit_slot[SLOT_X87_USED] = 1;
 }
 
-/* As after FNINIT, which is how C code keeps the host's. */
-static bool x87_is_initial(const struct blink_cpu *cpu) {
-    return cpu->fvalid == 0 && cpu->fcw == 0x37f && cpu->fsw == 0 && cpu->ftop == 0;
+static bool x87_is_zero(const struct blink_cpu *cpu) {
+    uint64_t any = 0;
+    for (uint32_t k = 0; k < 8; k++)
+        any |= cpu->fpr[k].frac | cpu->fpr[k].se;
+    return !any;
+}
+
+/*
+ * C code keeps the host's as after FNINIT. If the guest's are so, too, only MMX instructions tell
+ * what is in the registers: that is loaded as well, unless both are zero, but need not be saved if
+ * no such instruction runs.
+ */
+static uint32_t x87_use(const struct blink_cpu *cpu) {
+    if (cpu->fvalid || cpu->fcw != 0x37f || cpu->fsw || cpu->ftop)
+        return X87_LIVE;
+    return cpu->jit_slot[SLOT_X87_USED] || !x87_is_zero(cpu) ? X87_LOADED : X87_NONE;
 }
 
 static void x87_load(const struct blink_cpu *cpu) {
@@ -39,10 +53,11 @@ static void x87_load(const struct blink_cpu *cpu) {
                        "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
-static void x87_save(struct blink_cpu *cpu) {
+static void x87_save(const struct blink_plugin *self, struct blink_cpu *cpu) {
     uint8_t image[512] __attribute__((aligned(16)));
     __asm__ volatile("fxsave64 %0\n\tfninit" : "=m"(image)::"memory");
-    x87_from_image(cpu, image);
+    x87_from_image(self, cpu, image);
+    cpu->jit_slot[SLOT_X87_USED] = 1;
 }
 
 static bool upper_halves_used(const struct blink_cpu *cpu) {
@@ -53,32 +68,50 @@ static bool upper_halves_used(const struct blink_cpu *cpu) {
 }
 
 static void run(struct blink_plugin *self, struct blink_cpu *cpu, uint64_t target) {
-    bool x87 = !x87_is_initial(cpu);
+    uint32_t x87 = x87_use(cpu);
     bool ymm = self->has_avx && upper_halves_used(cpu);
     void (*enter)(uint64_t) = (void (*)(uint64_t))(uintptr_t)self->any->enter[ymm];
     cpu->jit_slot[SLOT_FLAGS] = (blink_cpu_get_flags(cpu) & LIVE_FLAGS) | 2;
     cpu->jit_slot[SLOT_X87] = x87;
-    if (x87)
+    if (x87 != X87_NONE) {
         x87_load(cpu);
+        cpu->jit_slot[SLOT_X87_USED] = !x87_is_zero(cpu);
+    }
     enter(target);
-    if (cpu->jit_slot[SLOT_X87])
-        x87_save(cpu);
+    if (cpu->jit_slot[SLOT_X87] == X87_LIVE)
+        x87_save(self, cpu);
     blink_cpu_set_flags(cpu, (cpu->flags & ~(uint64_t)LIVE_FLAGS) |
                                  (cpu->jit_slot[SLOT_FLAGS] & LIVE_FLAGS));
+}
+
+/* The tables are to name the code: unless it is being dropped, whoever comes first. */
+static void publish(struct blink_plugin *self, struct code *code) {
+    uint64_t *slot = &self->table[code->rip & (TABLE_SIZE - 1)];
+    struct code **second = &self->second[second_slot(code->rip)];
+    uint64_t landing = code->cold.rx + code->landing, miss = self->any->miss;
+    if (__atomic_load_n(slot, __ATOMIC_RELAXED) == miss)
+        __atomic_store_n(slot, landing, __ATOMIC_SEQ_CST);
+    __atomic_store_n(second, code, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&code->dropped, __ATOMIC_SEQ_CST))
+        withdraw(self, code);
+}
+
+void withdraw(struct blink_plugin *self, struct code *code) {
+    uint64_t *slot = &self->table[code->rip & (TABLE_SIZE - 1)];
+    struct code **second = &self->second[second_slot(code->rip)];
+    uint64_t landing = code->cold.rx + code->landing;
+    __atomic_compare_exchange_n(slot, &landing, self->any->miss, false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
+    struct code *named = code;
+    __atomic_compare_exchange_n(second, &named, NULL, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 /* The code that is known for rip, made known to the tables; 0 if there is none. */
 static uint64_t look_up(struct blink_plugin *self, struct blink_cpu *cpu) {
     uint64_t entry = (uintptr_t)self->api.lookup(cpu);
-    const struct code *code = entry ? recover_find(self, entry, HOT) : NULL;
-    if (!code)
-        return entry;
-    uint64_t *slot = &self->table[cpu->rip & (TABLE_SIZE - 1)];
-    uint64_t old = __atomic_load_n(slot, __ATOMIC_RELAXED);
-    if (old == self->any->miss)
-        __atomic_store_n(slot, code->cold.rx + code->landing, __ATOMIC_RELEASE);
-    __atomic_store_n(&self->second[second_slot(cpu->rip)], (struct code *)(uintptr_t)code,
-                     __ATOMIC_RELEASE);
+    struct code *code = entry ? recover_find(self, entry, HOT) : NULL;
+    if (code)
+        publish(self, code);
     return entry;
 }
 

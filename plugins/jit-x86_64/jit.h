@@ -24,9 +24,16 @@ enum {
     SLOT_TARGET,
     SLOT_HOST_RSP,
     SLOT_HOST_MXCSR,
-    SLOT_X87, /* 1: the host's x87 registers hold the guest's */
-    SLOT_C,   /* RAX in the second look-up of an indirect branch */
+    SLOT_X87,      /* X87_* */
+    SLOT_C,        /* RAX in the second look-up of an indirect branch */
+    SLOT_X87_USED, /* the host's x87 registers may not be zero when they are nobody's */
     SLOT_COUNT
+};
+/* What the host's x87 registers hold. */
+enum {
+    X87_NONE,   /* zero, as the guest's are, and as after FNINIT */
+    X87_LIVE,   /* the guest's, which are only there; generated code stores it as 1 */
+    X87_LOADED, /* the guest's, which the CPU has, too: empty ones that may still be read as MMX */
 };
 #define SLOT(n)    ((uint32_t)(offsetof(struct blink_cpu, jit_slot) + 8 * (n)))
 #define CPU(field) ((uint32_t)offsetof(struct blink_cpu, field))
@@ -93,7 +100,7 @@ struct code {
     uint32_t jump[2]; /* where the unconditional jump of the exit begins, NO_JUMP: it is a Jcc */
     uint32_t stub[2]; /* offset in the cold piece of what it leads to while not linked */
     uint32_t count;
-    bool dead;
+    uint32_t dropped;     /* atomic; the tables must not name it any more */
     struct place place[]; /* count */
 };
 #define NO_JUMP UINT32_MAX
@@ -103,6 +110,7 @@ struct code {
 #define MAX_CODES  (1u << 20)
 #define MAX_ARENAS 8u
 #define CHUNK_SIZE (256u << 10)
+#define HOMES      64u
 enum { HOT, COLD, KINDS };
 struct code_list {
     struct code **v; /* a reservation of MAX_CODES */
@@ -141,7 +149,13 @@ struct blink_plugin {
     uint64_t *table;
     struct code **second; /* by second_slot, below 2 GiB; NULL: none */
     struct glue glue[MAX_ARENAS];
+    /* By 256 MiB of guest addresses: their number + 1, and the arena that core gives for them. */
+    struct {
+        uint64_t region;
+        uint32_t arena;
+    } home[HOMES];
     void *perf_map;         /* FILE of --perf-map, or NULL */
+    int64_t perf_pid;       /* the process it is of */
     const struct glue *any; /* the first made, whose miss fills the table; NULL: none yet */
 };
 
@@ -194,11 +208,14 @@ uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
                     const struct blink_jit_code *code, struct blink_jit_code **from,
                     uint32_t *exit);
 
+/* The tables do not name the code any more. */
+void withdraw(struct blink_plugin *self, struct code *code);
+
 /* recover.c: the code whose hot or cold piece has host address pc, or NULL. [signal] */
-const struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t kind);
+struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t kind);
 int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc);
-/* x87 registers from an FXSAVE image, and back. */
-void x87_from_image(struct blink_cpu *cpu, const uint8_t *image);
+/* x87 registers from an FXSAVE image, and back. [signal] */
+void x87_from_image(const struct blink_plugin *self, struct blink_cpu *cpu, const uint8_t *image);
 void x87_to_image(const struct blink_cpu *cpu, uint8_t *image);
 
 #endif

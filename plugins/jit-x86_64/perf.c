@@ -11,7 +11,8 @@ void perf_open(struct blink_plugin *self) {
     char path[64];
     if (!self->host->option(self->host->machine, "perf-map"))
         return;
-    snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
+    self->perf_pid = getpid();
+    snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)self->perf_pid);
     self->perf_map = fopen(path, "we");
     if (!self->perf_map)
         blink_log(self->host, BLINK_LOG_WARN, "%s: cannot be written: no names for perf", path);
@@ -26,7 +27,7 @@ void perf_close(struct blink_plugin *self) {
 }
 
 void perf_code(struct blink_plugin *self, const struct code *code) {
-    if (!self->perf_map)
+    if (!self->perf_map || self->perf_pid != getpid())
         return;
     fprintf(self->perf_map, "%llx %x guest_%llx\n", (unsigned long long)code->hot.rx,
             code->hot.size, (unsigned long long)code->rip);

@@ -49,6 +49,7 @@ static void flush(struct blink_plugin *self) {
             self->list[a][k].chunk.size = 0;
         }
     }
+    memset(self->home, 0, sizeof self->home);
     self->any = NULL;
     if (self->second)
         madvise(self->second, SECOND_BYTES, MADV_DONTNEED);
@@ -126,12 +127,8 @@ static void unlink(struct blink_plugin *self, struct blink_jit_code *from, uint3
 /* The memory stays until the flush: a thread may be in it, and a signal may ask about it. */
 static void drop(struct blink_plugin *self, struct blink_jit_code *code) {
     struct code *c = code->jit_private;
-    uint64_t *slot = &self->table[c->rip & (TABLE_SIZE - 1)];
-    if (*slot == c->cold.rx + c->landing)
-        __atomic_store_n(slot, self->any->miss, __ATOMIC_RELEASE);
-    struct code **second = &self->second[second_slot(c->rip)];
-    if (*second == c)
-        __atomic_store_n(second, NULL, __ATOMIC_RELEASE);
+    __atomic_store_n(&c->dropped, 1, __ATOMIC_SEQ_CST);
+    withdraw(self, c);
     code->jit_private = NULL;
 }
 

@@ -16,7 +16,32 @@
 #define XFEATURE_FP  1u
 #define XFEATURE_YMM 4u
 
-void x87_from_image(struct blink_cpu *cpu, const uint8_t *image) {
+/* The place that offset `at` of the code is in, by its number + 1; 0: before the first. */
+static uint32_t place_at(const struct code *c, uint32_t at) {
+    uint32_t n = 0;
+    while (n < c->count && c->place[n].start <= at)
+        n++;
+    return n;
+}
+
+/* Which instruction was the last: the host's pointer is to generated code, unless there has been
+ * none, or the host does not tell. */
+static void pointers_from_image(const struct blink_plugin *self, struct blink_cpu *cpu,
+                                const uint8_t *image) {
+    uint64_t fip;
+    memcpy(&fip, image + 8, 8);
+    const struct code *c = recover_find(self, fip, HOT);
+    uint32_t n = c ? place_at(c, (uint32_t)(fip - c->hot.rx)) : 0;
+    if (n == 0)
+        return;
+    cpu->fip = c->rip + c->place[n - 1].guest;
+    cpu->fcs = cpu->seg[BLINK_SEG_CS].selector;
+    memcpy(&cpu->fop, image + 6, 2);
+    cpu->fop &= 0x7ff;
+    memcpy(&cpu->fdp, image + 16, 8);
+}
+
+void x87_from_image(const struct blink_plugin *self, struct blink_cpu *cpu, const uint8_t *image) {
     uint16_t fsw;
     uint8_t valid = image[4];
     memcpy(&cpu->fcw, image, 2);
@@ -29,6 +54,7 @@ void x87_from_image(struct blink_cpu *cpu, const uint8_t *image) {
         memcpy(&r->frac, image + 32 + 16 * k, 8);
         memcpy(&r->se, image + 40 + 16 * k, 2);
     }
+    pointers_from_image(self, cpu, image);
 }
 
 void x87_to_image(const struct blink_cpu *cpu, uint8_t *image) {
@@ -37,6 +63,9 @@ void x87_to_image(const struct blink_cpu *cpu, uint8_t *image) {
     memcpy(image, &cpu->fcw, 2);
     memcpy(image + 2, &fsw, 2);
     image[4] = cpu->fvalid;
+    memcpy(image + 6, &cpu->fop, 2);
+    memcpy(image + 8, &cpu->fip, 8);
+    memcpy(image + 16, &cpu->fdp, 8);
     memcpy(image + 24, &mxcsr, 4);
     for (uint32_t k = 0; k < 8; k++) {
         const struct blink_f80 *r = &cpu->fpr[(cpu->ftop + k) & 7];
@@ -55,7 +84,7 @@ static void take_gprs(struct blink_cpu *cpu, const ucontext_t *c) {
     blink_cpu_set_flags(cpu, (cpu->flags & ~(uint64_t)LIVE_FLAGS) | (flags & LIVE_FLAGS));
 }
 
-static void take_fp(struct blink_cpu *cpu, const ucontext_t *c) {
+static void take_fp(const struct blink_plugin *self, struct blink_cpu *cpu, const ucontext_t *c) {
     const uint8_t *image = (const uint8_t *)c->uc_mcontext.fpregs;
     uint32_t magic;
     uint64_t present = XFEATURE_FP;
@@ -66,21 +95,22 @@ static void take_fp(struct blink_cpu *cpu, const ucontext_t *c) {
     memcpy(&cpu->mxcsr, image + 24, 4);
     for (uint32_t n = 0; n < 16; n++)
         memcpy(&cpu->ymm[n].u64[0], image + 160 + 16 * n, 16);
-    for (uint32_t n = 0; n < 16 && extended; n++) {
+    /* Without has_avx the guest's upper halves are not in the host's registers. */
+    for (uint32_t n = 0; n < 16 && extended && self->has_avx; n++) {
         if (present & XFEATURE_YMM)
             memcpy(&cpu->ymm[n].u64[2], image + XSTATE_YMM + 16 * n, 16);
         else
             memset(&cpu->ymm[n].u64[2], 0, 16);
     }
-    if (cpu->jit_slot[SLOT_X87])
-        x87_from_image(cpu, image);
+    if (cpu->jit_slot[SLOT_X87] == X87_LIVE)
+        x87_from_image(self, cpu, image);
 }
 
 static const struct piece *piece_of(const struct code *c, uint32_t kind) {
     return kind == HOT ? &c->hot : &c->cold;
 }
 
-const struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t kind) {
+struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t kind) {
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
         const struct code_list *list = &self->list[a][kind];
         uint32_t low = 0, high = __atomic_load_n(&list->count, __ATOMIC_ACQUIRE);
@@ -108,9 +138,7 @@ static void restore(struct blink_cpu *cpu, const struct place *p, uint32_t past)
 
 /* In the instructions of the code. */
 static void settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
-    uint32_t n = 0;
-    while (n < c->count && c->place[n].start <= at)
-        n++;
+    uint32_t n = place_at(c, at);
     if (n == 0) {
         cpu->rip = c->rip;
         return;
@@ -178,7 +206,7 @@ int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *contex
     if (cold && pc - cold->cold.rx < cold->landing)
         return -EAGAIN;
     take_gprs(cpu, c);
-    take_fp(cpu, c);
+    take_fp(self, cpu, c);
     if (hot)
         locate(cpu, hot, (uint32_t)(pc - hot->hot.rx));
     else

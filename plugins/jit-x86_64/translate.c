@@ -37,7 +37,7 @@ static void emit_landing(struct emit *e, const struct glue *glue, struct code *c
 
 /* The x87 registers are loaded at entry only if the guest's are not as after FNINIT. */
 static void emit_x87_mark(struct emit *e) {
-    emit_gs_store_imm(e, SLOT(SLOT_X87), 1);
+    emit_gs_store_imm(e, SLOT(SLOT_X87), X87_LIVE);
 }
 
 static void emit_exit(struct emit *e, const struct glue *glue, uint32_t value) {
@@ -126,54 +126,54 @@ static void emit_literal(struct emit *e, struct emit *hot, const struct branch_c
 
 /* ---- where it goes ---- */
 
-#define GLUE_REACH UINT64_C(0x70000000)
-
-static uint64_t distance(uint64_t a, uint64_t b) {
-    return a > b ? a - b : b - a;
-}
-
-/* An arena that code for `near` can use; MAX_ARENAS if core must be asked. */
-static uint32_t arena_near(const struct blink_plugin *self, uint64_t near) {
-    for (uint32_t a = 0; a < MAX_ARENAS; a++)
-        if (self->glue[a].made && distance(self->glue[a].start, near) < GLUE_REACH)
-            return a;
-    return MAX_ARENAS;
-}
-
-/* A chunk of core's, and the glue of its arena if it is the arena's first. */
-static int new_chunk(struct blink_plugin *self, uint64_t near, uint32_t kind, uint32_t *arena) {
+/* The arena that core gives for code near `near`, with its glue. */
+static int find_arena(struct blink_plugin *self, uint64_t near, uint32_t *arena) {
+    uint64_t region = (near >> 28) + 1;
+    uint32_t k = region & (HOMES - 1);
     struct blink_jit_space space = {.struct_size = sizeof space};
-    for (;;) {
-        int rc = self->api.code_alloc(self->host->machine, near, CHUNK_SIZE, &space);
+    if (self->home[k].region != region) {
+        int rc = self->api.code_alloc(self->host->machine, near, GLUE_ROOM, &space);
         if (rc)
             return rc;
         if (space.arena >= MAX_ARENAS)
             return -ENOTSUP;
         if (self->glue[space.arena].made)
-            break;
-        glue_write(self, &space);
+            self->api.code_commit(self->host->machine, &space, 0);
+        else
+            glue_write(self, &space);
+        self->home[k].region = region;
+        self->home[k].arena = space.arena;
     }
-    self->api.code_commit(self->host->machine, &space, CHUNK_SIZE);
-    struct code_list *list = &self->list[space.arena][kind];
+    *arena = self->home[k].arena;
+    return 0;
+}
+
+static int new_chunk(struct blink_plugin *self, uint64_t near, struct code_list *list,
+                     uint32_t arena) {
+    struct blink_jit_space space = {.struct_size = sizeof space};
+    int rc = self->api.code_alloc(self->host->machine, near, CHUNK_SIZE, &space);
+    if (rc)
+        return rc;
+    /* Core has opened an arena that suits better, for other code: begin anew with it. */
+    bool same = space.arena == arena;
+    self->api.code_commit(self->host->machine, &space, same ? CHUNK_SIZE : 0);
+    if (!same)
+        return -ENOSPC;
     list->chunk = (struct piece){space.rw, (uintptr_t)space.rx, CHUNK_SIZE};
     list->used = 0;
-    *arena = space.arena;
     return 0;
 }
 
 /* `room` bytes of the chunk of a kind. */
 static int reserve(struct blink_plugin *self, uint64_t near, uint32_t kind, uint32_t room,
-                   uint32_t *arena, struct piece *out) {
-    uint32_t a = *arena;
+                   uint32_t arena, struct piece *out) {
+    struct code_list *list = &self->list[arena][kind];
     int rc = 0;
-    if (a == MAX_ARENAS || room > self->list[a][kind].chunk.size - self->list[a][kind].used)
-        rc = new_chunk(self, near, kind, &a);
-    if (rc)
-        return rc;
-    const struct code_list *list = &self->list[a][kind];
-    *out = (struct piece){list->chunk.rw + list->used, list->chunk.rx + list->used, room};
-    *arena = a;
-    return 0;
+    if (room > list->chunk.size - list->used)
+        rc = new_chunk(self, near, list, arena);
+    if (rc == 0)
+        *out = (struct piece){list->chunk.rw + list->used, list->chunk.rx + list->used, room};
+    return rc;
 }
 
 static void keep(struct code_list *list, struct code *code, uint32_t size, uint32_t align) {
@@ -199,15 +199,12 @@ static int write_code(struct blink_plugin *self, const struct blink_jit_block *b
 
 static int place_code(struct blink_plugin *self, const struct blink_jit_block *block,
                       struct code *code) {
-    uint32_t arena = arena_near(self, block->rip), hot_arena;
-    int rc =
-        reserve(self, block->rip, HOT, block->count * INSN_ROOM + COLD_ROOM, &arena, &code->hot);
-    hot_arena = arena;
+    uint32_t arena = 0, room = block->count * INSN_ROOM + COLD_ROOM;
+    int rc = find_arena(self, block->rip, &arena);
     if (rc == 0)
-        rc = reserve(self, block->rip, COLD, COLD_ROOM, &arena, &code->cold);
-    /* Core may have opened another arena between the two; the next time both are in it. */
-    if (rc == 0 && arena != hot_arena)
-        rc = -ENOSPC;
+        rc = reserve(self, block->rip, HOT, room, arena, &code->hot);
+    if (rc == 0)
+        rc = reserve(self, block->rip, COLD, COLD_ROOM, arena, &code->cold);
     if (rc == 0)
         rc = write_code(self, block, code, &self->glue[arena]);
     if (rc)
