@@ -1,0 +1,422 @@
+/*
+ * Every form of instruction that the back end copies or rewrites, from code in reach of its data,
+ * below 2 GiB and out of reach: the state after each instruction is the interpreter's, wherever in
+ * generated code it is asked for, however the run ends, and also when an event cuts it short.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "forms.h"
+#include "rig.h"
+
+#define MOMENTS 64u
+#define TRIALS  4u
+
+/* The program before one of its instructions, or at its end. */
+struct moment {
+    struct rig_state state;
+    uint64_t vague; /* flags that are undefined */
+    bool repeats;   /* the next instruction may be seen half done */
+    uint8_t memory[RIG_DATA_SIZE];
+};
+
+/* One trial of one form. */
+struct trial {
+    struct rig *rig;
+    const struct form *form;
+    uint64_t rip, end_rip;
+    struct moment moment[MOMENTS];
+    uint32_t last; /* moment after the last instruction that was completed */
+    struct rig_end end;
+    uint32_t at; /* moment the generated code was seen in last */
+    char wrong[256];
+};
+
+static const struct {
+    uint32_t writes, undefined;
+    bool conditional;
+} ops[BLINK_OP_COUNT] = {
+#define FC      BLINK_CF
+#define FP      BLINK_PF
+#define FA      BLINK_AF
+#define FZ      BLINK_ZF
+#define FS      BLINK_SF
+#define FO      BLINK_OF
+#define FD      BLINK_DF
+#define FI      BLINK_IF
+#define A_END   0
+#define A_LOCK  0
+#define A_FAULT 0
+#define A_COND  1
+#define OP(id, mnemonic, cls, reads, writes, undefined, attr)                                      \
+  [BLINK_OP_##id] = {(writes), (undefined), ((attr)&1) != 0},
+#include <blink/ops.def>
+};
+
+/* ---- random state ---- */
+
+static uint64_t seed = 1;
+
+static uint64_t rnd(void) {
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static uint64_t target(uint64_t base) {
+    return base + 0x1000 + (rnd() & 0xeff);
+}
+
+static uint64_t value(uint64_t base, char kind) {
+    uint64_t data = base + RIG_DATA;
+    switch (kind) {
+    case 'i': return rnd() & 63;
+    case 'c': return 1 + rnd() % 6;
+    case 'z': return 0;
+    case 'p': return data + 0x600 + (rnd() & 0x7e0);
+    case 'q': return data + 0x601 + (rnd() & 0x7e0);
+    case 'd': return data + RIG_DATA_SIZE - 128;
+    case 't': return target(base);
+    case 'x': return base + RIG_GUARD + 0x40;
+    case 'n': return UINT64_C(0x8000000000000) + (rnd() & 0xfff);
+    default: return rnd() >> (rnd() & 63);
+    }
+}
+
+static void random_state(struct trial *t, struct rig_state *s) {
+    uint64_t base = rig_base(t->rig);
+    memset(s, 0, sizeof *s);
+    s->rip = t->rip;
+    s->flags = 0x202 | (rnd() & BLINK_FLAGS_ARITH);
+    for (uint32_t k = 0; k < 16; k++)
+        s->gpr[k] = value(base, t->form->registers[k]);
+    bool upper = rnd() & 1;
+    for (uint32_t k = 0; k < 16; k++)
+        for (uint32_t j = 0; j < (upper ? 4u : 2u); j++)
+            s->ymm[k].u64[j] = rnd();
+    s->mxcsr = 0x1f80 | (uint32_t)(rnd() & 0x6000);
+    s->fcw = 0x37f;
+    if (rnd() & 1)
+        return;
+    /* A few x87 registers in use. */
+    s->ftop = rnd() & 7;
+    s->fcw = (uint16_t)(0x37f | (rnd() & 0xc00));
+    for (uint32_t k = 0; k < 3; k++) {
+        uint32_t n = (s->ftop + k) & 7;
+        s->fvalid |= (uint8_t)(1 << n);
+        s->fpr[n] = (struct blink_f80){.frac = rnd() | UINT64_C(1) << 63,
+                                       .se = (uint16_t)(0x3ff0 + (rnd() & 0x801f))};
+    }
+}
+
+static void random_memory(struct trial *t) {
+    uint64_t *data = (uint64_t *)rig_data(t->rig);
+    for (uint32_t k = 0; k < RIG_DATA_SIZE / 8; k++)
+        data[k] = t->form->flags & TARGETS ? target(rig_base(t->rig)) : rnd();
+}
+
+/* ---- what the interpreter does ---- */
+
+static bool inside(const struct trial *t, uint64_t rip) {
+    return rip >= t->rip && rip < t->end_rip;
+}
+
+static size_t left(const struct trial *t, uint64_t rip) {
+    return (size_t)(t->end_rip - rip);
+}
+static const uint8_t *bytes_at(const struct trial *t, uint64_t rip) {
+    return t->form->code + (rip - t->rip);
+}
+
+static void note(struct trial *t, uint64_t vague) {
+    struct moment *m = &t->moment[t->last];
+    rig_save(rig_cpu(t->rig), &m->state);
+    memcpy(m->memory, rig_data(t->rig), RIG_DATA_SIZE);
+    m->vague = vague;
+    m->repeats = false;
+}
+
+static void set_up(struct trial *t, const struct moment *m) {
+    rig_reset(t->rig);
+    rig_load(rig_cpu(t->rig), &m->state);
+    memcpy(rig_data(t->rig), m->memory, RIG_DATA_SIZE);
+}
+
+static struct rig_end interpret_one(struct trial *t, struct blink_insn *insn) {
+    uint64_t rip = rig_cpu(t->rig)->rip;
+    return rig_interpret(t->rig, bytes_at(t, rip), left(t, rip), insn);
+}
+
+static void trace(struct trial *t) {
+    struct blink_cpu *cpu = rig_cpu(t->rig);
+    uint64_t vague = 0;
+    t->last = 0;
+    note(t, 0);
+    do {
+        struct blink_insn insn;
+        t->end = interpret_one(t, &insn);
+        t->moment[t->last].repeats = insn.prefix & (BLINK_PFX_REP | BLINK_PFX_REPNE);
+        if (t->end.reason == BLINK_EXIT_FAULT) {
+            /* How far a repetition came, which exception flags it set. */
+            assert_true(++t->last < MOMENTS);
+            note(t, vague);
+            return;
+        }
+        if (!ops[insn.op].conditional)
+            vague &= ~(uint64_t)ops[insn.op].writes;
+        vague |= ops[insn.op].undefined;
+        /* Shifts leave AF undefined, by other counts than one OF, too. */
+        if (insn.op >= BLINK_OP_SHL && insn.op <= BLINK_OP_SHRD)
+            vague |= ops[insn.op].writes & (BLINK_AF | BLINK_OF);
+        assert_true(++t->last < MOMENTS);
+        note(t, vague);
+    } while (t->end.reason == BLINK_EXIT_BLOCK && inside(t, cpu->rip));
+}
+
+/* ---- comparing ---- */
+
+static const char *difference(const struct trial *t, const struct moment *m,
+                              const struct rig_state *s) {
+    static char text[120];
+    static const char *const names[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                          "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+    const struct rig_state *w = &m->state;
+#define DIFFER(what, a, b)                                                                         \
+  snprintf(text, sizeof text, "%s is %#llx, not %#llx", what, (unsigned long long)(a),             \
+           (unsigned long long)(b))
+    if (s->rip != w->rip)
+        return DIFFER("rip", s->rip, w->rip), text;
+    for (uint32_t k = 0; k < 16; k++)
+        if (s->gpr[k] != w->gpr[k])
+            return DIFFER(names[k], s->gpr[k], w->gpr[k]), text;
+    if ((s->flags ^ w->flags) & ~m->vague)
+        return DIFFER("rflags", s->flags, w->flags), text;
+    for (uint32_t k = 0; k < 64; k++)
+        if (s->ymm[k / 4].u64[k % 4] != w->ymm[k / 4].u64[k % 4])
+            return DIFFER("ymm", k / 4, s->ymm[k / 4].u64[k % 4]), text;
+    if (s->mxcsr != w->mxcsr)
+        return DIFFER("mxcsr", s->mxcsr, w->mxcsr), text;
+    if (s->fcw != w->fcw || s->ftop != w->ftop || s->fvalid != w->fvalid)
+        return DIFFER("x87 control, top or tags", s->ftop, w->ftop), text;
+    if (s->fsw != w->fsw)
+        return DIFFER("fsw", s->fsw, w->fsw), text;
+    for (uint32_t k = 0; k < 8; k++)
+        if (s->fpr[k].frac != w->fpr[k].frac || s->fpr[k].se != w->fpr[k].se)
+            return DIFFER("fpr", s->fpr[k].frac, w->fpr[k].frac), text;
+#undef DIFFER
+    if (memcmp(rig_data(t->rig), m->memory, RIG_DATA_SIZE))
+        return "memory";
+    return NULL;
+}
+
+static const char *difference_now(struct trial *t, const struct moment *m) {
+    struct rig_state s;
+    rig_save(rig_cpu(t->rig), &s);
+    return difference(t, m, &s);
+}
+
+/* On to the next form. */
+static jmp_buf next_form;
+
+static _Noreturn void fail_form(const struct trial *t, const char *when, const char *what) {
+    print_error("%s: %s: %s\n", t->form->text, when, what);
+    longjmp(next_form, 1);
+}
+
+/* ---- generated code ---- */
+
+/* In the signal handler, at each host instruction. */
+static void look(void *arg, int rc, const struct blink_cpu *cpu) {
+    struct trial *t = arg;
+    struct rig_state s;
+    if (t->wrong[0] || rc == -EAGAIN)
+        return;
+    if (rc) {
+        snprintf(t->wrong, sizeof t->wrong, "recover says %d", rc);
+        return;
+    }
+    rig_save(cpu, &s);
+    const struct moment *m = &t->moment[t->at];
+    for (uint32_t k = t->at; k <= t->last; k++) {
+        if (t->moment[k].repeats && s.rip == t->moment[k].state.rip)
+            return;
+        if (!difference(t, &t->moment[k], &s)) {
+            t->at = k;
+            return;
+        }
+    }
+    snprintf(t->wrong, sizeof t->wrong, "after %u of %u, rip %#llx: %s", t->at, t->last,
+             (unsigned long long)(s.rip - t->rip), difference(t, m, &s));
+}
+
+static bool same_end(const struct rig_end *a, const struct rig_end *b) {
+    return a->reason == b->reason && a->vector == b->vector && a->address == b->address &&
+           a->write == b->write;
+}
+
+/* From where the CPU is to the end, block after block; false: it was left for an event. */
+static bool run_code(struct trial *t, struct rig_steps *steps, struct rig_end *end) {
+    struct blink_cpu *cpu = rig_cpu(t->rig);
+    for (uint32_t blocks = 0;; blocks++) {
+        int error;
+        struct blink_jit_code *code = rig_find(t->rig, cpu->rip);
+        if (!code)
+            code = rig_translate(t->rig, bytes_at(t, cpu->rip), left(t, cpu->rip), cpu->rip,
+                                 BLINK_BLOCK_MAX_INSNS, &error);
+        if (!code)
+            fail_form(t, "translating", "refused");
+        *end = rig_enter(t->rig, code, steps);
+        if (end->reason == BLINK_EXIT_ATTENTION)
+            return false;
+        if (end->reason != BLINK_EXIT_BLOCK || !inside(t, cpu->rip))
+            return true;
+        if (blocks > MOMENTS)
+            fail_form(t, "running", "it comes to no end");
+    }
+}
+
+static void check_end(struct trial *t, const char *when, const struct rig_end *end) {
+    char text[128];
+    const struct rig_end *w = &t->end;
+    const char *why = difference_now(t, &t->moment[t->last]);
+    if (why)
+        fail_form(t, when, why);
+    if (same_end(end, w))
+        return;
+    snprintf(text, sizeof text, "ended by %u/%u at %#llx%s, not %u/%u at %#llx%s", end->reason,
+             end->vector, (unsigned long long)end->address, end->write ? " (write)" : "", w->reason,
+             w->vector, (unsigned long long)w->address, w->write ? " (write)" : "");
+    fail_form(t, when, text);
+}
+
+static void run_freely(struct trial *t) {
+    struct rig_end end;
+    set_up(t, &t->moment[0]);
+    uint32_t before = rig_interpreted(t->rig);
+    run_code(t, NULL, &end);
+    check_end(t, "running", &end);
+    bool interpreted = rig_interpreted(t->rig) != before;
+    if (!(t->form->flags & MAY_INTERPRET) && interpreted != (t->form->flags & USES_INTERPRETER))
+        fail_form(t, "running", interpreted ? "interpreted" : "not interpreted");
+}
+
+static uint32_t run_in_steps(struct trial *t) {
+    struct rig_end end;
+    struct rig_steps steps = {.at = look, .arg = t};
+    set_up(t, &t->moment[0]);
+    t->at = 0;
+    t->wrong[0] = 0;
+    run_code(t, &steps, &end);
+    if (t->wrong[0])
+        fail_form(t, "in steps", t->wrong);
+    check_end(t, "in steps", &end);
+    if (steps.count < (t->form->flags & FAULTS ? 20 : 50))
+        fail_form(t, "in steps", "hardly any");
+    return steps.count;
+}
+
+/* The rest in the interpreter. */
+static struct rig_end finish(struct trial *t, struct rig_end end) {
+    const struct blink_cpu *cpu = rig_cpu(t->rig);
+    while (end.reason == BLINK_EXIT_BLOCK && inside(t, cpu->rip)) {
+        struct blink_insn insn;
+        end = interpret_one(t, &insn);
+    }
+    return end;
+}
+
+/* Cut short at every host instruction. */
+static void run_with_events(struct trial *t, uint32_t count) {
+    uint32_t left_at_once = 0;
+    for (uint32_t n = 1; n <= count; n++) {
+        char when[64];
+        struct rig_end end;
+        struct rig_steps steps = {.event = n};
+        set_up(t, &t->moment[0]);
+        bool through = run_code(t, &steps, &end);
+        left_at_once += steps.left;
+        rig_cpu(t->rig)->attention = 0;
+        if (!through)
+            end = finish(t, inside(t, rig_cpu(t->rig)->rip)
+                                ? (struct rig_end){.reason = BLINK_EXIT_BLOCK}
+                                : t->end);
+        snprintf(when, sizeof when, "event at host instruction %u", n);
+        check_end(t, when, &end);
+    }
+    if (left_at_once < 10)
+        fail_form(t, "events", "code was hardly ever left");
+}
+
+static void try_form(struct rig *rig, const struct form *form) {
+    static struct trial t;
+    t.rig = rig;
+    t.form = form;
+    size_t size = (size_t)(form->end - form->code);
+    t.rip = rig_base(rig) + (0 - size) % 32;
+    t.end_rip = t.rip + size;
+    rig_flush(rig);
+    for (uint32_t n = 0; n < TRIALS; n++) {
+        struct rig_state s;
+        rig_reset(rig);
+        random_state(&t, &s);
+        random_memory(&t);
+        rig_load(rig_cpu(rig), &s);
+        trace(&t);
+        if ((t.end.reason == BLINK_EXIT_FAULT) != ((form->flags & FAULTS) != 0))
+            fail_form(&t, "interpreted", "unexpected end");
+        run_freely(&t);
+        bool stepped = n < 2 && !(form->flags & NO_STEPS);
+        uint32_t steps = stepped ? run_in_steps(&t) : 0;
+        if (n == 0 && (form->flags & EVENTS) && rig_base(rig) != rig_low.base)
+            run_with_events(&t, steps);
+    }
+}
+
+static void try_all(const struct rig_place *place) {
+    struct rig *rig = rig_create(place);
+    const char *only = getenv("FORM");
+    bool avx = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("f16c");
+    volatile uint32_t failures = 0;
+    for (const struct form *volatile f = forms; f < forms_end; f++) {
+        if ((only && !strstr(f->text, only)) || (!avx && (f->flags & NEEDS_AVX)) ||
+            (place != &rig_low && (f->flags & ONLY_LOW)))
+            continue;
+        if (setjmp(next_form) == 0)
+            try_form(rig, f);
+        else
+            failures++;
+    }
+    rig_destroy(rig);
+    assert_int_equal(failures, 0);
+}
+
+static void test_near(void **state) {
+    (void)state;
+    try_all(&rig_near);
+}
+static void test_low(void **state) {
+    (void)state;
+    try_all(&rig_low);
+}
+static void test_far(void **state) {
+    (void)state;
+    try_all(&rig_far);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_near),
+        cmocka_unit_test(test_low),
+        cmocka_unit_test(test_far),
+    };
+    return cmocka_run_group_tests_name("jit-x86_64-forms", tests, NULL, NULL);
+}
