@@ -544,7 +544,7 @@ static void every_call(void **state) {
             each_kind(number, a);
         }
     }
-    print_message("%u calls\n", runs);
+    print_message("# %u calls\n", runs);
     assert_int_equal(failures, 0);
 }
 
