@@ -71,6 +71,8 @@ int exec_run(struct exec *exec);
 /* Make `name` the JIT back end ("none": interpreter alone) at a safepoint. On failure the old one
  * is active again. [any but a vCPU inside guest code] */
 int exec_set_jit(struct exec *exec, const char *name);
+/* The instance of the active JIT back end, or NULL. [main] */
+const struct blink_plugin *exec_jit(const struct exec *exec);
 
 /* The services. */
 extern const struct blink_exec_iface exec_iface;

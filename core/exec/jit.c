@@ -426,6 +426,10 @@ static void swap_now(void *arg) {
         activate(x, old, old_self);
 }
 
+const struct blink_plugin *exec_jit(const struct exec *x) {
+    return x->jit ? x->jit_self : NULL;
+}
+
 int exec_set_jit(struct exec *x, const char *name) {
     struct swap s = {.exec = x};
     if (strcmp(name, "none") != 0) {

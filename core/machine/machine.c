@@ -269,7 +269,8 @@ void machine_print_plugins(struct blink_machine *m) {
     size_t n = (size_t)snprintf(text, sizeof text, "plugins:");
     for (uint32_t k = 0; k < m->instances && n < sizeof text; k++) {
         const struct instance *i = &m->instance[k];
-        if (i->active)
+        /* Back ends are activated by the loop, which may change them. */
+        if (i->active || (i->self && i->self == exec_jit(m->exec)))
             n += (size_t)snprintf(text + n, sizeof text - n, " %s-%s (%s)",
                                   plugin_kind_name(i->ref->kind), i->ref->name, i->ref->path);
     }
