@@ -58,6 +58,8 @@ int machine_open_image(const char *path, const char *guest_path, int fd, uint8_t
 struct machine_script {
     char interpreter[256], argument[256]; /* argument "" if there is none */
 };
+#define MACHINE_SCRIPT_DEPTH                                                                       \
+  5u /* scripts that are interpreters of scripts: as deep as Linux goes */
 bool machine_is_script(const struct blink_image *image, struct machine_script *out);
 
 /* swap.c: the thread of --jit-swap-every. */

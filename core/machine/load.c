@@ -225,8 +225,7 @@ static int load_script(struct blink_machine *m, const struct machine_program *p,
                        const struct machine_script *script, uint32_t depth) {
     char host[PATH_MAX];
     const char *root = m->host.option(m, "root");
-    /* As deep as Linux goes. */
-    if (depth == 4) {
+    if (depth == MACHINE_SCRIPT_DEPTH) {
         machine_error(m, "%s: too many scripts as interpreters of scripts", p->guest_path);
         return MACHINE_STATUS_NOEXEC;
     }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,8 +40,31 @@ static int environment_file(const char *const *envp) {
     return fd;
 }
 
-/* As execve(2) judges it. A script passes: the next blink finds its interpreter. */
-static int check(struct blink_machine *m, const char *path, const char *guest_path, int fd) {
+static int check(struct blink_machine *m, const char *path, const char *guest_path, int fd,
+                 uint32_t depth);
+
+static int check_script(struct blink_machine *m, const struct machine_script *script,
+                        uint32_t depth) {
+    char host[PATH_MAX];
+    if (depth == MACHINE_SCRIPT_DEPTH)
+        return -ELOOP;
+    int rc =
+        machine_find_in_root(m->host.option(m, "root"), script->interpreter, host, sizeof host);
+    return rc ? rc : check(m, host, script->interpreter, -1, depth + 1);
+}
+
+static int check_program(struct blink_machine *m, const struct blink_image *image) {
+    struct instance *loader = machine_choose_loader(m, image);
+    if (!loader)
+        return -ENOEXEC;
+    const struct blink_loader_ops *ops = loader->ref->ops;
+    return ops->check(loader->self, image);
+}
+
+/* As execve(2) judges it; what is wrong only then ends the next blink, as Linux kills a process
+ * whose new program cannot be mapped. */
+static int check(struct blink_machine *m, const char *path, const char *guest_path, int fd,
+                 uint32_t depth) {
     uint8_t head[4096];
     struct blink_image image;
     struct machine_script script;
@@ -49,9 +73,11 @@ static int check(struct blink_machine *m, const char *path, const char *guest_pa
     int rc = machine_open_image(path, guest_path, fd, head, &image);
     if (rc)
         return rc == -EISDIR ? -EACCES : rc;
-    if (machine_is_script(&image, &script))
-        return 0;
-    return machine_choose_loader(m, &image) ? 0 : -ENOEXEC;
+    rc = machine_is_script(&image, &script) ? check_script(m, &script, depth)
+                                            : check_program(m, &image);
+    if (image.fd != fd)
+        close(image.fd);
+    return rc;
 }
 
 static size_t count(const char *const *v) {
@@ -111,7 +137,7 @@ int machine_respawn(struct blink_machine *m, const char *path, const char *guest
     int fd = open(path, O_RDONLY | O_NONBLOCK), env = -1;
     if (fd < 0)
         return -errno;
-    int rc = check(m, path, guest_path, fd);
+    int rc = check(m, path, guest_path, fd, 0);
     if (rc == 0)
         env = environment_file(envp);
     if (rc == 0)

@@ -32,6 +32,11 @@ static uint32_t stub_disassemble(struct blink_plugin *self, void *context, uint3
     return 0;
 }
 
+static int stub_check(struct blink_plugin *self, const struct blink_image *image) {
+    (void)self, (void)image;
+    return 0;
+}
+
 static uint32_t stub_unhandled(struct blink_plugin *self, struct blink_cpu *cpu) {
     (void)self, (void)cpu;
     return BLINK_ABI_UNHANDLED;
@@ -87,6 +92,7 @@ static const struct method_rule loader_methods[] = {
     LIFE(blink_loader_ops),
     REQUIRED(blink_loader_ops, probe),
     REQUIRED(blink_loader_ops, load),
+    OPTIONAL(blink_loader_ops, check, stub_check),
 };
 
 static const struct method_rule abi_methods[] = {

@@ -35,6 +35,7 @@ struct elf_file {
     size_t head_size;
     uint64_t size; /* 0: not known, bytes are copied and never mapped */
     uint64_t top;  /* end of the guest's user space */
+    bool quiet;    /* log nothing */
     Elf64_Ehdr ehdr;
     Elf64_Phdr *phdr;            /* ehdr.e_phnum of them */
     struct elf_segment *segment; /* sorted by address */
@@ -54,13 +55,13 @@ static inline uint64_t elf_page_up(uint64_t a) {
     return elf_page_down(a + BLINK_PAGE_SIZE - 1);
 }
 
-/* Log "PATH: text" as an error and return -ENOEXEC. */
+/* Log "PATH: text" as an error, unless the file is to be quiet, and return -ENOEXEC. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
 int elf_refuse(const struct elf_file *file, const char *format, ...);
 
-/* Fill in `file` (host, path, guest_path, fd, head, head_size, size and top are the caller's) and
+/* Fill in `file` (host to quiet are the caller's) and
  * check everything that can be checked before mapping. elf_finish frees, also after an error. */
 int elf_parse(struct elf_file *file);
 void elf_finish(struct elf_file *file);

@@ -1,7 +1,7 @@
 /*
  * loader-elf: x86-64 ELF programs, static, static-PIE or with an interpreter, into guest memory.
  * The initial stack is the guest ABI's, built from the struct blink_program filled here. An
- * instance holds nothing but its host. Main thread; probe from any.
+ * instance holds nothing but its host. Main thread; probe and check from any.
  */
 #include <errno.h>
 #include <limits.h>
@@ -135,7 +135,8 @@ static int open_interpreter(const struct elf_file *program, const char *interp,
                                  .guest_path = interp,
                                  .fd = fd,
                                  .head = in->head,
-                                 .top = program->top};
+                                 .top = program->top,
+                                 .quiet = program->quiet};
     if (fstat(fd, &st) < 0)
         return interpreter_fails(program, interp, -errno);
     if (!S_ISREG(st.st_mode))
@@ -161,11 +162,17 @@ static int load_interpreter(struct blink_plugin *self, struct blink_mem *mem,
     return 0;
 }
 
-static int load(struct blink_plugin *self, struct blink_mem *mem, const struct blink_image *image,
-                struct blink_program *program) {
-    struct blink_program found = {.struct_size = sizeof found};
-    struct interpreter *in = NULL;
-    struct elf_file file = {
+/* A file to run and its interpreter, if it names one. */
+struct opened {
+    struct elf_file file;
+    struct interpreter *interpreter;
+    char interp[sizeof((struct blink_program *)NULL)->interp];
+};
+
+/* Check all that can be checked before mapping. close_all frees, also after an error. */
+static int open_all(struct blink_plugin *self, const struct blink_image *image, uint64_t top,
+                    bool quiet, struct opened *out) {
+    out->file = (struct elf_file){
         .host = self->host,
         .path = image->path,
         .guest_path = image->guest_path,
@@ -173,39 +180,60 @@ static int load(struct blink_plugin *self, struct blink_mem *mem, const struct b
         .head = image->head,
         .head_size = image->head_size,
         .size = image->size,
+        .top = top,
+        .quiet = quiet,
     };
-    uint64_t low, high, bias;
-    self->api->get_layout(mem, &low, &high, &file.top);
-    int r = elf_parse(&file);
+    int r = elf_parse(&out->file);
     if (r == 0)
-        r = elf_interpreter(&file, found.interp, sizeof found.interp);
-    if (r == 0 && found.interp[0]) {
-        in = calloc(1, sizeof *in);
-        if (in) {
-            in->file.fd = -1;
-            r = open_interpreter(&file, found.interp, in);
-        } else {
-            r = interpreter_fails(&file, found.interp, -ENOMEM);
-        }
+        r = elf_interpreter(&out->file, out->interp, sizeof out->interp);
+    if (r || !out->interp[0])
+        return r;
+    out->interpreter = calloc(1, sizeof *out->interpreter);
+    if (!out->interpreter)
+        return interpreter_fails(&out->file, out->interp, -ENOMEM);
+    out->interpreter->file.fd = -1;
+    return open_interpreter(&out->file, out->interp, out->interpreter);
+}
+
+static void close_all(struct opened *all) {
+    if (all->interpreter) {
+        if (all->interpreter->file.fd >= 0)
+            close(all->interpreter->file.fd);
+        elf_finish(&all->interpreter->file);
+        free(all->interpreter);
     }
+    elf_finish(&all->file);
+}
+
+static int load(struct blink_plugin *self, struct blink_mem *mem, const struct blink_image *image,
+                struct blink_program *program) {
+    struct blink_program found = {.struct_size = sizeof found};
+    struct opened all = {0};
+    uint64_t low, high, top, bias;
+    self->api->get_layout(mem, &low, &high, &top);
+    int r = open_all(self, image, top, false, &all);
     if (r == 0)
-        r = elf_map(&file, self->api, mem, ELF_PLACE_PROGRAM, &bias);
-    if (r == 0)
-        describe(&file, bias, &found);
-    if (r == 0 && in)
-        r = load_interpreter(self, mem, in, &found);
+        r = elf_map(&all.file, self->api, mem, ELF_PLACE_PROGRAM, &bias);
+    if (r == 0) {
+        memcpy(found.interp, all.interp, sizeof found.interp);
+        describe(&all.file, bias, &found);
+    }
+    if (r == 0 && all.interpreter)
+        r = load_interpreter(self, mem, all.interpreter, &found);
     if (r == 0) {
         uint32_t room = program->struct_size;
         memcpy(program, &found, room && room < sizeof found ? room : sizeof found);
         program->struct_size = room ? room : sizeof found;
     }
-    if (in) {
-        if (in->file.fd >= 0)
-            close(in->file.fd);
-        elf_finish(&in->file);
-        free(in);
-    }
-    elf_finish(&file);
+    close_all(&all);
+    return r;
+}
+
+/* Where the addresses end is found out when the file is mapped. */
+static int check(struct blink_plugin *self, const struct blink_image *image) {
+    struct opened all = {0};
+    int r = open_all(self, image, UINT64_MAX, true, &all);
+    close_all(&all);
     return r;
 }
 
@@ -213,6 +241,7 @@ static const struct blink_loader_ops ops = {
     .plugin = {.struct_size = sizeof ops, .create = create, .destroy = destroy},
     .probe = probe,
     .load = load,
+    .check = check,
 };
 
 static const struct blink_manifest manifest = {

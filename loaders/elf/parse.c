@@ -18,6 +18,8 @@
 int elf_refuse(const struct elf_file *file, const char *format, ...) {
     char text[512];
     va_list ap;
+    if (file->quiet)
+        return -ENOEXEC;
     va_start(ap, format);
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);

@@ -362,7 +362,7 @@ static const struct {
 } optional_methods[BLINK_KIND_COUNT] = {
     {BLINK_KIND_DECODER, " activate deactivate disassemble "},
     {BLINK_KIND_JIT, " activate deactivate "},
-    {BLINK_KIND_LOADER, " activate deactivate "},
+    {BLINK_KIND_LOADER, " activate deactivate check "},
     {BLINK_KIND_ABI, " activate deactivate interrupt fault signal thread_begin thread_end "},
     {BLINK_KIND_DEVICE, " activate deactivate reset "},
     {BLINK_KIND_FRONTEND, " activate deactivate "},
@@ -460,6 +460,13 @@ static void test_stubs(void **state) {
     observer->syscall_enter(NULL, NULL);
     observer->syscall_leave(NULL, NULL);
     observer->fault(NULL, NULL);
+
+    /* A loader of before there was check. */
+    fill_ops(BLINK_KIND_LOADER);
+    uint32_t former = offsetof(struct blink_loader_ops, check);
+    memcpy(whole, &former, sizeof former);
+    const struct blink_loader_ops *loader = find_ops(s, BLINK_KIND_LOADER, NULL)->ops;
+    assert_int_equal(loader->check(NULL, NULL), 0);
 
     fill_ops(BLINK_KIND_ABI);
     uint32_t until = offsetof(struct blink_abi_ops, interrupt);

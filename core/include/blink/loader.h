@@ -59,6 +59,11 @@ struct blink_loader_ops {
      */
     int (*load)(struct blink_plugin *self, struct blink_mem *mem, const struct blink_image *image,
                 struct blink_program *program);
+    /*
+     * Optional: what execve(2) would say of a file that probe claims, 0 or -errno, with nothing
+     * logged and no guest memory touched. Without it every such file will do. [vcpu]
+     */
+    int (*check)(struct blink_plugin *self, const struct blink_image *image);
 };
 
 #ifdef __cplusplus
