@@ -213,7 +213,8 @@ static int map_file_pages(const struct mapper *m, const struct elf_segment *s, u
         r = clear_page_tail(m, file_end);
     if (r == 0 && (clear || !mapped))
         r = m->api->protect(m->mem, from, to - from, s->prot);
-    if (r == 0)
+    /* A mapped file gives its own name: where it is, not how it was called. */
+    if (r == 0 && !mapped)
         r = m->api->set_name(m->mem, from, to - from, m->file->guest_path);
     return r;
 }
