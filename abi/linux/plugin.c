@@ -7,19 +7,6 @@
 
 #include "linux.h"
 
-/* The service `id` into `out`, as far as both sides know it. */
-static int service(const struct blink_host *host, const char *id, void *out, uint32_t size) {
-    const void *iface = host->get_iface(host->machine, id);
-    if (!iface) {
-        blink_log(host, BLINK_LOG_ERROR, "abi linux needs the service %s", id);
-        return -ENOTSUP;
-    }
-    uint32_t theirs;
-    memcpy(&theirs, iface, sizeof theirs);
-    memcpy(out, iface, theirs < size ? theirs : size);
-    return 0;
-}
-
 static void destroy(struct blink_plugin *self) {
     if (!self)
         return;
@@ -44,9 +31,9 @@ static int create(const struct blink_host *host, const char *args, struct blink_
     const char *strace = host->option(host->machine, "strace");
     self->strace = strace != NULL;
     self->strace_entry = strace && strcmp(strace, "2") == 0;
-    int rc = service(host, BLINK_IFACE_MEM, &self->mem, sizeof self->mem);
+    int rc = blink_service(host, "abi linux", BLINK_IFACE_MEM, &self->mem, sizeof self->mem);
     if (rc == 0)
-        rc = service(host, BLINK_IFACE_EXEC, &self->exec, sizeof self->exec);
+        rc = blink_service(host, "abi linux", BLINK_IFACE_EXEC, &self->exec, sizeof self->exec);
     if (rc == 0)
         rc = lx_layers_init(self, host->option(host->machine, "root"),
                             secure_getenv("BLINK_OVERLAYS"));

@@ -15,7 +15,7 @@
 
 struct blink_plugin {
     const struct blink_host *host;
-    const struct blink_bus_iface *bus;
+    struct blink_bus_iface bus;
     uint16_t port;
     uint8_t complained; /* a failing console is named once, not at every byte */
 };
@@ -29,7 +29,7 @@ static void debugcon_write(struct blink_plugin *self, uint64_t offset, uint32_t 
                            uint64_t value) {
     char byte = (char)value;
     (void)offset, (void)size;
-    int err = self->bus->console_write(self->host->machine, &byte, 1);
+    int err = self->bus.console_write(self->host->machine, &byte, 1);
     if (err && !self->complained) {
         self->complained = 1;
         blink_log(self->host, BLINK_LOG_WARN, "debugcon: output is lost: %s", strerror(-err));
@@ -53,12 +53,7 @@ static int parse_port(const char *args, uint16_t *out) {
 
 static int debugcon_create(const struct blink_host *host, const char *args,
                            struct blink_plugin **out) {
-    const struct blink_bus_iface *bus = host->get_iface(host->machine, BLINK_IFACE_BUS);
     uint16_t port = DEBUGCON_PORT;
-    if (!bus) {
-        blink_log(host, BLINK_LOG_ERROR, "debugcon: no service " BLINK_IFACE_BUS);
-        return -ENOTSUP;
-    }
     if (parse_port(args, &port)) {
         blink_log(host, BLINK_LOG_ERROR, "debugcon: %s: not an argument; give port=0 to 0xffff",
                   args);
@@ -68,10 +63,13 @@ static int debugcon_create(const struct blink_host *host, const char *args,
     if (!self)
         return -ENOMEM;
     self->host = host;
-    self->bus = bus;
     self->port = port;
-    *out = self;
-    return 0;
+    int err = blink_service(host, "device debugcon", BLINK_IFACE_BUS, &self->bus, sizeof self->bus);
+    if (err)
+        free(self);
+    else
+        *out = self;
+    return err;
 }
 
 static void debugcon_destroy(struct blink_plugin *self) {
@@ -79,12 +77,12 @@ static void debugcon_destroy(struct blink_plugin *self) {
 }
 
 static int debugcon_activate(struct blink_plugin *self) {
-    return self->bus->claim_ports(self->host->machine, self, self->port, 1, debugcon_read,
-                                  debugcon_write);
+    return self->bus.claim_ports(self->host->machine, self, self->port, 1, debugcon_read,
+                                 debugcon_write);
 }
 
 static void debugcon_deactivate(struct blink_plugin *self) {
-    self->bus->release(self->host->machine, self);
+    self->bus.release(self->host->machine, self);
 }
 
 static const struct blink_device_ops debugcon_ops = {

@@ -27,7 +27,7 @@
 
 struct blink_plugin {
     const struct blink_host *host;
-    const struct blink_bus_iface *bus;
+    struct blink_bus_iface bus;
     struct chip master, slave;
     bool bios;
 };
@@ -36,7 +36,7 @@ struct blink_plugin {
 
 static void update(struct blink_plugin *p) {
     chip_set_line(&p->master, CASCADE, chip_request(&p->slave) >= 0);
-    p->bus->set_intr(p->host->machine, p, chip_request(&p->master) >= 0);
+    p->bus.set_intr(p->host->machine, p, chip_request(&p->master) >= 0);
 }
 
 static void set_line(struct blink_plugin *p, uint32_t line, uint32_t level) {
@@ -134,13 +134,6 @@ static void pic_reset(struct blink_plugin *p) {
 }
 
 static int pic_create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
-    const struct blink_bus_iface *bus = host->get_iface(host->machine, BLINK_IFACE_BUS);
-    if (!bus || bus->struct_size < sizeof *bus) {
-        blink_log(host, BLINK_LOG_ERROR,
-                  bus ? "pic: this host's " BLINK_IFACE_BUS " knows no interrupt controllers"
-                      : "pic: no service " BLINK_IFACE_BUS);
-        return -ENOTSUP;
-    }
     if (*args && strcmp(args, "bios")) {
         blink_log(host, BLINK_LOG_ERROR, "pic: %s: not an argument; there is bios alone", args);
         return -EINVAL;
@@ -149,10 +142,18 @@ static int pic_create(const struct blink_host *host, const char *args, struct bl
     if (!p)
         return -ENOMEM;
     p->host = host;
-    p->bus = bus;
     p->bios = *args;
-    *out = p;
-    return 0;
+    int r = blink_service(host, "device pic", BLINK_IFACE_BUS, &p->bus, sizeof p->bus);
+    if (r == 0 && !p->bus.set_intr) {
+        blink_log(host, BLINK_LOG_ERROR,
+                  "pic: this host's " BLINK_IFACE_BUS " knows no interrupt controllers");
+        r = -ENOTSUP;
+    }
+    if (r)
+        free(p);
+    else
+        *out = p;
+    return r;
 }
 
 static void pic_destroy(struct blink_plugin *p) {
@@ -161,27 +162,27 @@ static void pic_destroy(struct blink_plugin *p) {
 
 static int claim(struct blink_plugin *p) {
     struct blink_machine *m = p->host->machine;
-    int r = p->bus->claim_ports(m, p, PORT_MASTER, 2, read_master, write_master);
+    int r = p->bus.claim_ports(m, p, PORT_MASTER, 2, read_master, write_master);
     if (r == 0)
-        r = p->bus->claim_ports(m, p, PORT_SLAVE, 2, read_slave, write_slave);
+        r = p->bus.claim_ports(m, p, PORT_SLAVE, 2, read_slave, write_slave);
     if (r == 0)
-        r = p->bus->claim_ports(m, p, PORT_ELCR, 2, read_elcr, write_elcr);
+        r = p->bus.claim_ports(m, p, PORT_ELCR, 2, read_elcr, write_elcr);
     if (r == 0)
-        r = p->bus->set_controller(m, p, set_line, acknowledge);
+        r = p->bus.set_controller(m, p, set_line, acknowledge);
     return r;
 }
 
 static int pic_activate(struct blink_plugin *p) {
     int r = claim(p);
     if (r < 0)
-        p->bus->release(p->host->machine, p);
+        p->bus.release(p->host->machine, p);
     else
         pic_reset(p);
     return r;
 }
 
 static void pic_deactivate(struct blink_plugin *p) {
-    p->bus->release(p->host->machine, p);
+    p->bus.release(p->host->machine, p);
     p->master.lines = p->slave.lines = 0;
 }
 

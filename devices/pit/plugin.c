@@ -30,7 +30,7 @@
 
 struct blink_plugin {
     const struct blink_host *host;
-    const struct blink_bus_iface *bus;
+    struct blink_bus_iface bus;
     struct counter counter[3];
     uint8_t system; /* port 0x61 as written */
     uint32_t timer; /* 0: not running */
@@ -39,7 +39,7 @@ struct blink_plugin {
 };
 
 static uint64_t ticks(const struct blink_plugin *p) {
-    uint64_t now = p->bus->now(p->host->machine);
+    uint64_t now = p->bus.now(p->host->machine);
     return now / SECOND * FREQUENCY + now % SECOND * FREQUENCY / SECOND;
 }
 
@@ -53,7 +53,7 @@ static uint64_t nanoseconds(uint64_t tick) {
 static void fire(struct blink_plugin *p, void *arg);
 
 static void stop(struct blink_plugin *p) {
-    p->bus->timer_cancel(p->host->machine, p->timer);
+    p->bus.timer_cancel(p->host->machine, p->timer);
     p->timer = 0;
 }
 
@@ -63,7 +63,7 @@ static void schedule(struct blink_plugin *p, uint64_t t) {
     p->due = counter_next_edge(&p->counter[0], t);
     if (p->due == PIT_NEVER)
         return;
-    int r = p->bus->timer_start(p->host->machine, p, nanoseconds(p->due), fire, NULL, &p->timer);
+    int r = p->bus.timer_start(p->host->machine, p, nanoseconds(p->due), fire, NULL, &p->timer);
     if (r < 0) {
         p->timer = 0;
         blink_log(p->host, BLINK_LOG_WARN, "pit: no timer: %s", strerror(-r));
@@ -74,8 +74,8 @@ static void fire(struct blink_plugin *p, void *arg) {
     uint64_t now = ticks(p), due = p->due;
     (void)arg;
     p->timer = 0;
-    p->bus->set_irq(p->host->machine, IRQ, 0);
-    p->bus->set_irq(p->host->machine, IRQ, 1);
+    p->bus.set_irq(p->host->machine, IRQ, 0);
+    p->bus.set_irq(p->host->machine, IRQ, 1);
     schedule(p, now > due && now - due > LAG_MAX ? now : due);
 }
 
@@ -83,7 +83,7 @@ static void fire(struct blink_plugin *p, void *arg) {
  * when they end. */
 static void restart(struct blink_plugin *p, uint64_t t) {
     struct counter *c = &p->counter[0];
-    p->bus->set_irq(p->host->machine, IRQ, c->mode || counter_output(c, t));
+    p->bus.set_irq(p->host->machine, IRQ, c->mode || counter_output(c, t));
     schedule(p, t);
 }
 
@@ -131,7 +131,7 @@ static void pit_write(struct blink_plugin *p, uint64_t offset, uint32_t size, ui
 
 static uint64_t system_read(struct blink_plugin *p, uint64_t offset, uint32_t size) {
     (void)offset, (void)size;
-    bool refresh = p->bus->now(p->host->machine) / REFRESH_NS & 1;
+    bool refresh = p->bus.now(p->host->machine) / REFRESH_NS & 1;
     return p->system | (refresh ? SYSTEM_REFRESH : 0) |
            (counter_output(&p->counter[2], ticks(p)) ? SYSTEM_OUT2 : 0);
 }
@@ -152,7 +152,7 @@ static void pit_reset(struct blink_plugin *p) {
         p->counter[k].gate = k < 2;
         counter_program(&p->counter[k], 0x30);
     }
-    p->bus->set_irq(p->host->machine, IRQ, 0);
+    p->bus.set_irq(p->host->machine, IRQ, 0);
     if (!p->bios)
         return;
     counter_program(&p->counter[0], 0x36);
@@ -164,11 +164,6 @@ static void pit_reset(struct blink_plugin *p) {
 }
 
 static int pit_create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
-    const struct blink_bus_iface *bus = host->get_iface(host->machine, BLINK_IFACE_BUS);
-    if (!bus) {
-        blink_log(host, BLINK_LOG_ERROR, "pit: no service " BLINK_IFACE_BUS);
-        return -ENOTSUP;
-    }
     if (*args && strcmp(args, "bios")) {
         blink_log(host, BLINK_LOG_ERROR, "pit: %s: not an argument; there is bios alone", args);
         return -EINVAL;
@@ -177,10 +172,13 @@ static int pit_create(const struct blink_host *host, const char *args, struct bl
     if (!p)
         return -ENOMEM;
     p->host = host;
-    p->bus = bus;
     p->bios = *args;
-    *out = p;
-    return 0;
+    int r = blink_service(host, "device pit", BLINK_IFACE_BUS, &p->bus, sizeof p->bus);
+    if (r)
+        free(p);
+    else
+        *out = p;
+    return r;
 }
 
 static void pit_destroy(struct blink_plugin *p) {
@@ -189,11 +187,11 @@ static void pit_destroy(struct blink_plugin *p) {
 
 static int pit_activate(struct blink_plugin *p) {
     struct blink_machine *m = p->host->machine;
-    int r = p->bus->claim_ports(m, p, PORT_PIT, 4, pit_read, pit_write);
+    int r = p->bus.claim_ports(m, p, PORT_PIT, 4, pit_read, pit_write);
     if (r == 0)
-        r = p->bus->claim_ports(m, p, PORT_SYSTEM, 1, system_read, system_write);
+        r = p->bus.claim_ports(m, p, PORT_SYSTEM, 1, system_read, system_write);
     if (r < 0)
-        p->bus->release(m, p);
+        p->bus.release(m, p);
     else
         pit_reset(p);
     return r;
@@ -201,8 +199,8 @@ static int pit_activate(struct blink_plugin *p) {
 
 static void pit_deactivate(struct blink_plugin *p) {
     stop(p);
-    p->bus->set_irq(p->host->machine, IRQ, 0);
-    p->bus->release(p->host->machine, p);
+    p->bus.set_irq(p->host->machine, IRQ, 0);
+    p->bus.release(p->host->machine, p);
 }
 
 static const struct blink_device_ops pit_ops = {

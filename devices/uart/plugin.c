@@ -48,7 +48,7 @@ static int configure(struct blink_plugin *u, char *text) {
         if (parse_one(u, word, &line))
             bad = word;
     }
-    int r = bad ? -EINVAL : line_open(&u->line, u->host, u->bus, line);
+    int r = bad ? -EINVAL : line_open(&u->line, u->host, &u->bus, line);
     if (r == -EINVAL)
         blink_log(u->host, BLINK_LOG_ERROR,
                   "uart: %s: not an argument; give port=N, irq=N, console, file=PATH, pty or "
@@ -64,22 +64,18 @@ static void uart_destroy(struct blink_plugin *u) {
 }
 
 static int uart_create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
-    const struct blink_bus_iface *bus = host->get_iface(host->machine, BLINK_IFACE_BUS);
-    if (!bus) {
-        blink_log(host, BLINK_LOG_ERROR, "uart: no service " BLINK_IFACE_BUS);
-        return -ENOTSUP;
-    }
     struct blink_plugin *u = calloc(1, sizeof *u);
     char *text = strdup(args);
     int r = u && text ? 0 : -ENOMEM;
     if (r == 0) {
         u->host = host;
-        u->bus = bus;
         u->port = 0x3f8;
         u->irq = 4;
         u->line.fd = u->line.other = -1;
-        r = configure(u, text);
+        r = blink_service(host, "device uart", BLINK_IFACE_BUS, &u->bus, sizeof u->bus);
     }
+    if (r == 0)
+        r = configure(u, text);
     free(text);
     if (r < 0) {
         uart_destroy(u);
@@ -92,7 +88,7 @@ static int uart_create(const struct blink_host *host, const char *args, struct b
 }
 
 static int uart_activate(struct blink_plugin *u) {
-    int r = u->bus->claim_ports(u->host->machine, u, u->port, UART_PORTS, uart_read, uart_write);
+    int r = u->bus.claim_ports(u->host->machine, u, u->port, UART_PORTS, uart_read, uart_write);
     if (r == 0)
         uart_start(u);
     return r;
@@ -100,7 +96,7 @@ static int uart_activate(struct blink_plugin *u) {
 
 static void uart_deactivate(struct blink_plugin *u) {
     uart_stop(u);
-    u->bus->release(u->host->machine, u);
+    u->bus.release(u->host->machine, u);
 }
 
 static const struct blink_device_ops uart_ops = {

@@ -71,7 +71,7 @@ static uint8_t pending(const struct blink_plugin *u) {
 /* PCs gate the interrupt by OUT2, which loopback holds inactive as all modem outputs. */
 static void update_irq(struct blink_plugin *u) {
     bool gate = (u->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2;
-    u->bus->set_irq(u->host->machine, u->irq, gate && pending(u) != IIR_NONE);
+    u->bus.set_irq(u->host->machine, u->irq, gate && pending(u) != IIR_NONE);
 }
 
 /* ---- modem lines ---- */
@@ -109,7 +109,7 @@ static void idle(struct blink_plugin *u, void *arg) {
 /* The FIFO was filled or read: characters below the trigger level that lie for the time of four
  * are told of. */
 static void restart_idle(struct blink_plugin *u) {
-    u->bus->timer_cancel(u->host->machine, u->idle_timer);
+    u->bus.timer_cancel(u->host->machine, u->idle_timer);
     u->idle_timer = 0;
     u->idle_due = false;
     if (!(u->fcr & FCR_ENABLE) || !u->in_count)
@@ -117,8 +117,8 @@ static void restart_idle(struct blink_plugin *u) {
     uint64_t bits = 7 + (u->lcr & 3) + (u->lcr >> 2 & 1) + (u->lcr >> 3 & 1);
     uint64_t divisor = u->divisor ? u->divisor : 1;
     uint64_t when =
-        u->bus->now(u->host->machine) + 4 * bits * divisor * UINT64_C(1000000000) / INPUT_CLOCK;
-    if (u->bus->timer_start(u->host->machine, u, when, idle, NULL, &u->idle_timer))
+        u->bus.now(u->host->machine) + 4 * bits * divisor * UINT64_C(1000000000) / INPUT_CLOCK;
+    if (u->bus.timer_start(u->host->machine, u, when, idle, NULL, &u->idle_timer))
         u->idle_due = true; /* no timer: better at once than never */
 }
 
@@ -220,16 +220,16 @@ static void poll_line(struct blink_plugin *u, void *arg) {
 void uart_start(struct blink_plugin *u) {
     if (u->poll_timer || (!line_has_input(&u->line) && !u->out_count))
         return;
-    if (u->bus->timer_start(u->host->machine, u, u->bus->now(u->host->machine) + POLL_NS, poll_line,
-                            NULL, &u->poll_timer))
+    if (u->bus.timer_start(u->host->machine, u, u->bus.now(u->host->machine) + POLL_NS, poll_line,
+                           NULL, &u->poll_timer))
         u->poll_timer = 0;
 }
 
 void uart_stop(struct blink_plugin *u) {
-    u->bus->timer_cancel(u->host->machine, u->poll_timer);
-    u->bus->timer_cancel(u->host->machine, u->idle_timer);
+    u->bus.timer_cancel(u->host->machine, u->poll_timer);
+    u->bus.timer_cancel(u->host->machine, u->idle_timer);
     u->poll_timer = u->idle_timer = 0;
-    u->bus->set_irq(u->host->machine, u->irq, 0);
+    u->bus.set_irq(u->host->machine, u->irq, 0);
 }
 
 /* ---- registers ---- */

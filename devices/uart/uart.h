@@ -68,7 +68,7 @@ struct received {
 
 struct blink_plugin {
     const struct blink_host *host;
-    const struct blink_bus_iface *bus;
+    struct blink_bus_iface bus;
     struct line line;
     uint16_t port;
     uint32_t irq;

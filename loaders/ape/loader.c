@@ -12,7 +12,7 @@
 
 struct blink_plugin {
     const struct blink_host *host;
-    const struct blink_mem_iface *api;
+    struct blink_mem_iface api;
 };
 
 static int create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
@@ -24,14 +24,12 @@ static int create(const struct blink_host *host, const char *args, struct blink_
     if (!self)
         return -ENOMEM;
     self->host = host;
-    self->api = host->get_iface(host->machine, BLINK_IFACE_MEM);
-    if (!self->api) {
+    int rc = blink_service(host, "loader ape", BLINK_IFACE_MEM, &self->api, sizeof self->api);
+    if (rc)
         free(self);
-        blink_log(host, BLINK_LOG_ERROR, "loader ape needs the service %s", BLINK_IFACE_MEM);
-        return -ENOTSUP;
-    }
-    *out = self;
-    return 0;
+    else
+        *out = self;
+    return rc;
 }
 
 static void destroy(struct blink_plugin *self) {
@@ -110,10 +108,10 @@ static int load(struct blink_plugin *self, struct blink_mem *mem, const struct b
     file->head = image->head;
     file->head_size = image->head_size;
     file->size = image->size;
-    self->api->get_layout(mem, &low, &high, &file->top);
+    self->api.get_layout(mem, &low, &high, &file->top);
     int r = ape_parse(file);
     if (r == 0)
-        r = ape_map(file, self->api, mem);
+        r = ape_map(file, &self->api, mem);
     if (r == 0) {
         describe(file, &found);
         memcpy(program, &found, room && room < sizeof found ? room : sizeof found);

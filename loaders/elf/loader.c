@@ -14,7 +14,7 @@
 
 struct blink_plugin {
     const struct blink_host *host;
-    const struct blink_mem_iface *api;
+    struct blink_mem_iface api;
 };
 
 static int create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
@@ -26,14 +26,12 @@ static int create(const struct blink_host *host, const char *args, struct blink_
     if (!self)
         return -ENOMEM;
     self->host = host;
-    self->api = host->get_iface(host->machine, BLINK_IFACE_MEM);
-    if (!self->api) {
+    int rc = blink_service(host, "loader elf", BLINK_IFACE_MEM, &self->api, sizeof self->api);
+    if (rc)
         free(self);
-        blink_log(host, BLINK_LOG_ERROR, "loader elf needs the service %s", BLINK_IFACE_MEM);
-        return -ENOTSUP;
-    }
-    *out = self;
-    return 0;
+    else
+        *out = self;
+    return rc;
 }
 
 static void destroy(struct blink_plugin *self) {
@@ -154,7 +152,7 @@ static int open_interpreter(const struct elf_file *program, const char *interp,
 static int load_interpreter(struct blink_plugin *self, struct blink_mem *mem,
                             const struct interpreter *in, struct blink_program *program) {
     uint64_t bias;
-    int r = elf_map(&in->file, self->api, mem, ELF_PLACE_ANYWHERE, &bias);
+    int r = elf_map(&in->file, &self->api, mem, ELF_PLACE_ANYWHERE, &bias);
     if (r < 0)
         return r == -ENOEXEC ? -ELIBBAD : r;
     program->interp_base = bias;
@@ -210,10 +208,10 @@ static int load(struct blink_plugin *self, struct blink_mem *mem, const struct b
     struct blink_program found = {.struct_size = sizeof found};
     struct opened all = {0};
     uint64_t low, high, top, bias;
-    self->api->get_layout(mem, &low, &high, &top);
+    self->api.get_layout(mem, &low, &high, &top);
     int r = open_all(self, image, top, false, &all);
     if (r == 0)
-        r = elf_map(&all.file, self->api, mem, ELF_PLACE_PROGRAM, &bias);
+        r = elf_map(&all.file, &self->api, mem, ELF_PLACE_PROGRAM, &bias);
     if (r == 0) {
         memcpy(found.interp, all.interp, sizeof found.interp);
         describe(&all.file, bias, &found);

@@ -21,7 +21,7 @@
 
 struct blink_plugin {
     const struct blink_host *host;
-    const struct blink_mem_iface *api;
+    struct blink_mem_iface api;
 };
 
 static int create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
@@ -33,14 +33,12 @@ static int create(const struct blink_host *host, const char *args, struct blink_
     if (!self)
         return -ENOMEM;
     self->host = host;
-    self->api = host->get_iface(host->machine, BLINK_IFACE_MEM);
-    if (!self->api) {
+    int rc = blink_service(host, "loader flat", BLINK_IFACE_MEM, &self->api, sizeof self->api);
+    if (rc)
         free(self);
-        blink_log(host, BLINK_LOG_ERROR, "loader flat needs the service %s", BLINK_IFACE_MEM);
-        return -ENOTSUP;
-    }
-    *out = self;
-    return 0;
+    else
+        *out = self;
+    return rc;
 }
 
 static void destroy(struct blink_plugin *self) {
@@ -100,7 +98,7 @@ static int copy_file(const struct blink_plugin *self, struct blink_mem *mem,
             return refuse(self, image, (int)n, "cannot read it: %s", strerror((int)-n));
         if (n == 0)
             break;
-        int r = self->api->copy_out(mem, FLAT_BASE + done, buffer, (size_t)n);
+        int r = self->api.copy_out(mem, FLAT_BASE + done, buffer, (size_t)n);
         if (r < 0)
             return refuse(self, image, r, "cannot fill 0x%" PRIx64 ": %s", FLAT_BASE + done,
                           strerror(-r));
@@ -121,8 +119,8 @@ static int place(const struct blink_plugin *self, struct blink_mem *mem,
                  const struct blink_image *image, uint64_t *size) {
     uint64_t room = image->size ? image->size : FLAT_MAX + 1, got;
     uint64_t span = page_up(room) + FLAT_BSS;
-    int r = self->api->map(mem, FLAT_BASE, span, FLAT_RWX, BLINK_MAP_ANON | BLINK_MAP_NOREPLACE, -1,
-                           0, &got);
+    int r = self->api.map(mem, FLAT_BASE, span, FLAT_RWX, BLINK_MAP_ANON | BLINK_MAP_NOREPLACE, -1,
+                          0, &got);
     if (r == -EEXIST)
         return refuse(self, image, -ENOMEM,
                       "addresses 0x%" PRIx64 "-0x%" PRIx64 " are taken by the host; run it with -m",
@@ -143,8 +141,8 @@ static int place(const struct blink_plugin *self, struct blink_mem *mem,
                       image->size);
     uint64_t used = page_up(*size) + FLAT_BSS;
     if (used < span)
-        self->api->unmap(mem, FLAT_BASE + used, span - used);
-    self->api->set_name(mem, FLAT_BASE, page_up(*size), image->guest_path);
+        self->api.unmap(mem, FLAT_BASE + used, span - used);
+    self->api.set_name(mem, FLAT_BASE, page_up(*size), image->guest_path);
     return 0;
 }
 

@@ -43,7 +43,7 @@ struct counters {
 
 struct blink_plugin {
     const struct blink_host *host;
-    const struct blink_jit_host_iface *core;
+    struct blink_jit_host_iface core;
     uint32_t refuse, pad;
     bool fail;
     struct counters counters; /* atomic */
@@ -85,17 +85,13 @@ static int read_args(struct blink_plugin *self, const char *args) {
 }
 
 static int null_create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
-    const struct blink_jit_host_iface *core = host->get_iface(host->machine, BLINK_IFACE_JIT_HOST);
-    if (!core || core->struct_size < sizeof *core) {
-        blink_log(host, BLINK_LOG_ERROR, "jit-null: no service " BLINK_IFACE_JIT_HOST);
-        return -ENOTSUP;
-    }
     struct blink_plugin *self = calloc(1, sizeof *self);
     if (!self)
         return -ENOMEM;
     self->host = host;
-    self->core = core;
-    int err = read_args(self, args);
+    int err = blink_service(host, "jit null", BLINK_IFACE_JIT_HOST, &self->core, sizeof self->core);
+    if (err == 0)
+        err = read_args(self, args);
     if (err)
         free(self);
     else
@@ -156,7 +152,7 @@ static int null_translate(struct blink_plugin *self, const struct blink_jit_bloc
         return -ENOTSUP;
     }
     size_t room = size + self->pad + RECORD_ALIGN;
-    int err = self->core->code_alloc(self->host->machine, 0, room, &space);
+    int err = self->core.code_alloc(self->host->machine, 0, room, &space);
     if (err)
         return err;
     size_t skip = -(uintptr_t)space.rw & (RECORD_ALIGN - 1);
@@ -169,7 +165,7 @@ static int null_translate(struct blink_plugin *self, const struct blink_jit_bloc
     code->entry = space.rx + skip;
     code->size = size;
     code->jit_private = r;
-    self->core->code_commit(self->host->machine, &space, room);
+    self->core.code_commit(self->host->machine, &space, room);
     count(&self->counters.translated);
     return 0;
 }
@@ -208,7 +204,7 @@ static void null_flush(struct blink_plugin *self) {
 static uint32_t run(struct blink_plugin *self, struct blink_cpu *cpu, const struct record *r) {
     count(&self->counters.entered);
     for (uint32_t k = 0; k < r->count && cpu->rip == r->insns[k].addr; k++) {
-        uint32_t reason = self->core->interpret(cpu, &r->insns[k]);
+        uint32_t reason = self->core.interpret(cpu, &r->insns[k]);
         if (reason)
             return reason;
     }
@@ -231,7 +227,7 @@ static const struct record *follow(struct blink_plugin *self, struct blink_cpu *
         }
         return to;
     }
-    const struct record *known = self->core->lookup(cpu);
+    const struct record *known = self->core.lookup(cpu);
     return known && known->magic == RECORD_MAGIC ? known : NULL;
 }
 

@@ -10,17 +10,16 @@
 
 static int create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
     (void)args;
-    const struct blink_jit_host_iface *api = host->get_iface(host->machine, BLINK_IFACE_JIT_HOST);
-    if (!api)
-        return -ENOTSUP;
     struct blink_plugin *self = calloc(1, sizeof *self);
     if (!self)
         return -ENOMEM;
     self->host = host;
-    size_t size = api->struct_size < sizeof self->api ? api->struct_size : sizeof self->api;
-    memcpy(&self->api, api, size);
-    *out = self;
-    return 0;
+    int rc = blink_service(host, "jit x86_64", BLINK_IFACE_JIT_HOST, &self->api, sizeof self->api);
+    if (rc)
+        free(self);
+    else
+        *out = self;
+    return rc;
 }
 
 static void *reserve(size_t size, int flags) {

@@ -114,7 +114,7 @@ static void test_no_bus(void **state) {
     struct fixture *f = *state;
     fakehost_set_iface(f->fh, BLINK_IFACE_BUS, NULL);
     assert_int_equal(f->ops->plugin.create(fakehost_host(f->fh), "", &f->device), -ENOTSUP);
-    assert_string_equal(fakehost_log(f->fh), "debugcon: no service blink.bus/1\n");
+    assert_string_equal(fakehost_log(f->fh), "device debugcon needs the service blink.bus/1\n");
 }
 
 static int failing_console(struct blink_machine *machine, const void *bytes, size_t size) {

@@ -362,7 +362,7 @@ static void test_hosts(void **state) {
     assert_int_equal(f->ops->plugin.create(fakehost_host(f->fh), "", &f->device), -ENOTSUP);
     assert_string_equal(fakehost_log(f->fh),
                         "pic: this host's blink.bus/1 knows no interrupt controllers\n"
-                        "pic: no service blink.bus/1\n");
+                        "device pic needs the service blink.bus/1\n");
 }
 
 #define DEVICE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -377,7 +377,7 @@ static void test_life(void **state) {
     fakehost_set_iface(f->fh, BLINK_IFACE_BUS, NULL);
     assert_int_equal(f->ops->plugin.create(fakehost_host(f->fh), "", &other), -ENOTSUP);
     assert_string_equal(fakehost_log(f->fh), "pit: x: not an argument; there is bios alone\n"
-                                             "pit: no service blink.bus/1\n");
+                                             "device pit needs the service blink.bus/1\n");
 }
 
 #define DEVICE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

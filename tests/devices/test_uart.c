@@ -512,7 +512,7 @@ static void test_no_bus(void **state) {
     struct fixture *f = *state;
     fakehost_set_iface(f->fh, BLINK_IFACE_BUS, NULL);
     assert_int_equal(f->ops->plugin.create(fakehost_host(f->fh), "", &f->device), -ENOTSUP);
-    assert_string_equal(fakehost_log(f->fh), "uart: no service blink.bus/1\n");
+    assert_string_equal(fakehost_log(f->fh), "device uart needs the service blink.bus/1\n");
 }
 
 #define DEVICE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

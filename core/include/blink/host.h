@@ -5,8 +5,10 @@
 #ifndef BLINK_HOST_H
 #define BLINK_HOST_H
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "types.h"
 
@@ -60,6 +62,25 @@ blink_log(const struct blink_host *host, int32_t level, const char *format, ...)
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
     host->log(host->machine, level, text);
+}
+
+/*
+ * Copy the service `id` into `out`, a structure of `size` bytes as this plugin knows it; what an
+ * older host lacks of it is zero. A host without it is told of in one line that begins with `who`
+ * ("device uart"), and the result is -ENOTSUP. For create. [main]
+ */
+static inline int blink_service(const struct blink_host *host, const char *who, const char *id,
+                                void *out, uint32_t size) {
+    const void *iface = host->get_iface(host->machine, id);
+    uint32_t theirs;
+    if (!iface) {
+        blink_log(host, BLINK_LOG_ERROR, "%s needs the service %s", who, id);
+        return -ENOTSUP;
+    }
+    memset(out, 0, size);
+    memcpy(&theirs, iface, sizeof theirs);
+    memcpy(out, iface, theirs < size ? theirs : size);
+    return 0;
 }
 
 #ifdef __cplusplus
