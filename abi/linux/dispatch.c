@@ -26,14 +26,13 @@ const struct lx_row lx_rows[LX_SYSCALL_MAX] = {
 #define SYS_REFUSE(number, name, ...)                                                              \
   [number] = {                                                                                     \
       #name, NULL, RESULT(__VA_ARGS__), RS_NO, R_INT, COUNT(__VA_ARGS__), KINDS(__VA_ARGS__)},
-#define SYS_NONE(number, name, restart, ...)                                                       \
-  [number] = {#name, NULL, 0, restart, RESULT(__VA_ARGS__), COUNT(__VA_ARGS__), KINDS(__VA_ARGS__)},
 #define RESULT(...)     RESULT_(__VA_ARGS__, 0)
 #define RESULT_(r, ...) r
 #include "syscalls.def"
 };
 
-/* Numbers without a handler are told once each: the person learns, the log stays short. */
+/* Calls without a handler are refused; numbers without a row are told of once each: the person
+ * learns, the log stays short. */
 static int64_t unknown(struct lx_call *c) {
     struct blink_plugin *abi = c->abi;
     bool first;
@@ -49,10 +48,7 @@ static int64_t unknown(struct lx_call *c) {
         abi->told_other = true;
     }
     pthread_mutex_unlock(&abi->lock);
-    if (first && c->row->name)
-        blink_log(abi->host, BLINK_LOG_INFO, "system call %s (%u) is not implemented: ENOSYS",
-                  c->row->name, c->number);
-    else if (first)
+    if (first)
         blink_log(abi->host, BLINK_LOG_INFO, "system call %u is not known: ENOSYS", c->number);
     return -ENOSYS;
 }

@@ -109,8 +109,8 @@ typedef int64_t lx_handler(struct lx_call *call);
 /* A row of syscalls.def. */
 struct lx_row {
     const char *name;    /* NULL: Linux has no call of this number */
-    lx_handler *handler; /* NULL: refused, or not implemented */
-    uint16_t refusal;    /* errno without a handler; 0: not implemented */
+    lx_handler *handler; /* NULL: refused, or no row */
+    uint16_t refusal;    /* errno without a handler; 0: no row, ENOSYS */
     uint8_t restart;     /* RS_* */
     uint8_t result;      /* R_* */
     uint8_t args;        /* how many */
@@ -144,11 +144,9 @@ extern const struct lx_row lx_rows[LX_SYSCALL_MAX];
 
 #define SYS(number, name, ...) lx_handler lx_sys_##name;
 #define SYS_REFUSE(number, name, ...)
-#define SYS_NONE(number, name, ...)
 #include "syscalls.def"
 #undef SYS
 #undef SYS_REFUSE
-#undef SYS_NONE
 
 /* ---- dispatch.c ---- */
 

@@ -83,7 +83,7 @@ static int map_whole_pages(const struct mapper *m, const struct ape_segment *s, 
     if (r < 0)
         return r;
     *out = to;
-    return m->api->set_name(m->mem, from, to - from, m->file->guest_path);
+    return 0;
 }
 
 /* The page at mapped_end - 4096 holds the end of the segment before and the start of this one:

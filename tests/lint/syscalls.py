@@ -25,10 +25,10 @@ C library function of the same name; every answered call is also made with bad p
 
 def rows():
     for line in tap.read(root, 'abi/linux/syscalls.def').splitlines():
-        found = re.match(r'(SYS|SYS_REFUSE|SYS_NONE)\((\d+), (\w+)(?:, (\w+))?', line)
+        found = re.match(r'(SYS|SYS_REFUSE)\((\d+), (\w+)(?:, (\w+))?', line)
         if found:
             kind, number, name, extra = found.groups()
-            status = {'SYS': 'answered', 'SYS_REFUSE': f'refused: {extra}', 'SYS_NONE': 'ENOSYS'}[kind]
+            status = 'answered' if kind == 'SYS' else f'refused: {extra}'
             yield int(number), name, status
 
 
