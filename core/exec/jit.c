@@ -313,10 +313,11 @@ static void interpret_block(struct vcpu *v, struct block *b) {
 /* True if the block has code now; *full if there was no room for it. */
 static bool make_code(struct vcpu *v, struct block_info *info, bool *full) {
     struct exec *x = v->exec;
+    uint32_t warm = x->options.jit_warm ? x->options.jit_warm : JIT_WARM;
     if (__atomic_load_n(&info->translated, __ATOMIC_ACQUIRE))
         return true;
     if (__atomic_load_n(&info->jit_tried, __ATOMIC_RELAXED) ||
-        __atomic_add_fetch(&info->heat, 1, __ATOMIC_RELAXED) < JIT_WARM)
+        __atomic_add_fetch(&info->heat, 1, __ATOMIC_RELAXED) < warm)
         return false;
     pthread_mutex_lock(&x->lock);
     int rc = 0;

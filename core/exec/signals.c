@@ -138,7 +138,9 @@ static void guest_fault(struct vcpu *v, const struct mem_fault *fault, ucontext_
     struct blink_cpu *cpu = v->cpu;
     cpu->exit_info = fault->vector;
     cpu->exit_error = fault->error;
-    if (fault->vector == BLINK_EXC_GP && !v->in_jit && cpu->insn)
+    if (fault->vector == BLINK_EXC_GP && v->in_jit && context_vector(context))
+        cpu->exit_info = context_vector(context); /* the host had the guest's own address */
+    else if (fault->vector == BLINK_EXC_GP && cpu->insn)
         cpu->exit_info = interp_noncanonical_vector(cpu, cpu->insn);
     if (fault->vector == BLINK_EXC_PF || fault->vector == BLINK_EXC_BUS)
         cpu->cr2 = fault->address;

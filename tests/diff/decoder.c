@@ -46,3 +46,8 @@ void decode_text(const uint8_t *bytes, size_t size, uint64_t rip, char *out, siz
     ops->disassemble(plugin, context, BLINK_MODE_BITS64, BLINK_SYNTAX_INTEL, bytes, size, rip, out,
                      out_size);
 }
+
+void decoder_get(const struct blink_decoder_ops **out, struct blink_plugin **self) {
+    *out = ops;
+    *self = plugin;
+}

@@ -1,7 +1,7 @@
 /*
- * The differential tester: random instructions, run by the host's processor and by the
- * interpreter from the same state, must come to the same. What its parts share. One thread; the
- * host's side runs in a child process.
+ * The differential tester: random instructions, run by the host's processor, the interpreter and
+ * translated code from the same state, must come to the same. What its parts share. One thread; the
+ * host and the translators run in child processes.
  */
 #ifndef TESTS_DIFF_DIFF_H
 #define TESTS_DIFF_DIFF_H
@@ -34,6 +34,7 @@ struct state {
 /* How a run ended. */
 #define VECTOR_NONE 0xffu /* at CODE_END */
 #define VECTOR_HANG 0xfeu /* it did not end */
+#define VECTOR_SKIP 0xfdu /* it was not run, see looped.c */
 
 struct outcome {
     struct state state;
@@ -101,6 +102,7 @@ uint32_t decode_block(const uint8_t *bytes, size_t size, uint64_t rip, struct bl
                       uint32_t max, uint32_t *stop);
 void decode_text(const uint8_t *bytes, size_t size, uint64_t rip, char *out, size_t out_size);
 void decoder_init(const char *path);
+void decoder_get(const struct blink_decoder_ops **ops, struct blink_plugin **self);
 
 /* ---- shapes.c: the encodings of each operation, found by walking the opcode space ---- */
 
@@ -126,30 +128,60 @@ void trial_place(struct trial *t);
 /* Flags (of RFLAGS) that are defined after it, were it run to instruction `count`. */
 uint64_t trial_defined_flags(const struct trial *t, uint32_t count);
 
-/* ---- native.c ---- */
+/* ---- worker.c: a side in a process of its own ---- */
 
-/* Trials and outcomes in memory that the child shares. */
 #define BATCH 128u
-struct batch {
-    uint32_t request, answer; /* futexes: number of the batch asked for, and done */
-    uint32_t count, done;
-    struct trial trials[BATCH];
-    struct outcome outcomes[BATCH];
-};
-struct batch *native_batch(void);
-bool native_init(void);
+struct worker;
+/* What all workers are given, BATCH of them. NULL: no memory. */
+struct trial *worker_trials(void);
+/* NULL, or a process that runs `work`, which never returns: it asks for trial after trial. */
+struct worker *worker_create(const char *name, void (*work)(struct worker *w, void *arg),
+                             void *arg);
+/* In the worker: the last trial is done, wait for the next. */
+const struct trial *worker_next(struct worker *w, struct outcome **out);
+uint32_t worker_index(const struct worker *w); /* of the trial in the batch */
+/* In the tester: let it run the first `count` trials, and wait for their outcomes. If it dies the
+ * tester says of what and ends. */
+void worker_start(struct worker *w, uint32_t count);
+const struct outcome *worker_wait(struct worker *w);
+const struct outcome *worker_outcomes(const struct worker *w);
+void worker_destroy(struct worker *w);
+
+/* ---- native.c: the host's processor ---- */
+
+void native_work(struct worker *w, void *arg);
 /* Why this host cannot answer for blink's processor, or NULL. */
 const char *native_lacks(void);
-/* Run native_batch()->trials[0..count). */
-void native_run(uint32_t count);
-void native_finish(void);
 
-/* ---- guest.c ---- */
+/* ---- cpustate.c ---- */
 
-enum { GUEST_LINEAR, GUEST_PAGED, GUEST_COUNT };
-extern const char *const guest_names[GUEST_COUNT];
+void cpu_load_state(struct blink_cpu *cpu, const struct trial *t);
+void cpu_save_state(const struct blink_cpu *cpu, struct state *s);
+
+/* ---- guest.c: the interpreter alone; looped.c: the whole loop with a JIT ---- */
+
 bool guest_init(void);
-void guest_run(uint32_t which, const struct trial *t, struct outcome *out);
+void guest_run(bool paged, const struct trial *t, struct outcome *out);
+
+struct looped_options {
+    bool paged;
+    const char *jit;            /* its shared object */
+    const struct outcome *host; /* the host's, of the trials to be run */
+};
+void looped_work(struct worker *w, void *options);
+
+/* ---- sides.c: who is compared with the host ---- */
+
+enum { SIDE_LINEAR, SIDE_PAGED, SIDE_JIT, SIDE_JIT_PAGED, SIDE_COUNT };
+extern const char *const side_names[SIDE_COUNT];
+/* Bits by SIDE_* of those wanted. */
+bool sides_init(uint32_t wanted, const char *jit);
+/* Run the first `count` of worker_trials() on all of them. */
+void sides_run(uint32_t count);
+const struct outcome *sides_host(uint32_t k);
+/* NULL if the side was not wanted. */
+const struct outcome *sides_outcome(uint32_t side, uint32_t k);
+void sides_finish(void);
 
 /* ---- compare.c ---- */
 
@@ -171,6 +203,8 @@ uint32_t outcomes_differ(const struct trial *t, const struct outcome *host,
 /* ---- report.c ---- */
 
 /* Make it as small as it goes while it still fails, and print it. */
-void report_failure(const struct trial *t, uint32_t which, uint64_t seed, uint32_t index);
+void report_failure(const struct trial *t, uint32_t side, uint64_t seed, uint32_t index);
+/* The instructions of a trial. */
+void report_code(const struct trial *t);
 
 #endif

@@ -15,7 +15,9 @@
 
 struct options {
     const char *decoder;
+    const char *jit;
     const char *op;
+    uint32_t sides; /* bits by SIDE_* */
     uint64_t seed;
     uint32_t cases;
     int64_t one; /* --case, or -1 */
@@ -43,23 +45,27 @@ static uint64_t case_seed(uint64_t seed, uint32_t op, uint32_t index) {
     return rng_next(&r);
 }
 
-/* A batch of one operation; failures are noted by index. */
+/* A case that differed, and on which side. */
+struct miss {
+    uint32_t index, side;
+};
+
+/* A batch of one operation; the first side that differs is noted. */
 static uint32_t run_batch(const struct options *o, uint32_t op, uint32_t first, uint32_t count,
-                          uint32_t *failed, uint32_t which_failed[BATCH]) {
-    static struct outcome guest;
-    struct batch *b = native_batch();
+                          uint32_t *missed, struct miss misses[BATCH]) {
+    struct trial *trials = worker_trials();
     uint32_t indices[BATCH], n = 0;
     for (uint32_t k = 0; k < count; k++)
-        if (generate(&b->trials[n], op, case_seed(o->seed, op, first + k)))
+        if (generate(&trials[n], op, case_seed(o->seed, op, first + k)))
             indices[n++] = first + k;
-    native_run(n);
-    *failed = 0;
+    sides_run(n);
+    *missed = 0;
     for (uint32_t k = 0; k < n; k++)
-        for (uint32_t which = 0; which < GUEST_COUNT; which++) {
-            guest_run(which, &b->trials[k], &guest);
-            if (!outcomes_differ(&b->trials[k], &b->outcomes[k], &guest, NULL))
+        for (uint32_t side = 0; side < SIDE_COUNT; side++) {
+            const struct outcome *got = sides_outcome(side, k);
+            if (!got || !outcomes_differ(&trials[k], sides_host(k), got, NULL))
                 continue;
-            which_failed[(*failed)++] = indices[k] << 1 | which;
+            misses[(*missed)++] = (struct miss){indices[k], side};
             break;
         }
     return n;
@@ -69,13 +75,14 @@ static void run_op(const struct options *o, uint32_t op, uint32_t first, uint32_
                    struct totals *totals) {
     uint32_t shown = 0, cases = 0, failures = 0;
     for (uint32_t at = 0; at < count; at += BATCH) {
-        uint32_t failed, list[BATCH], n = count - at < BATCH ? count - at : BATCH;
+        struct miss list[BATCH];
+        uint32_t failed, n = count - at < BATCH ? count - at : BATCH;
         cases += run_batch(o, op, first + at, n, &failed, list);
         failures += failed;
         for (uint32_t k = 0; k < failed && shown < o->failures; k++, shown++) {
             static struct trial t;
-            generate(&t, op, case_seed(o->seed, op, list[k] >> 1));
-            report_failure(&t, list[k] & 1, o->seed, list[k] >> 1);
+            generate(&t, op, case_seed(o->seed, op, list[k].index));
+            report_failure(&t, list[k].side, o->seed, list[k].index);
         }
     }
     totals->cases += cases;
@@ -113,8 +120,8 @@ static void list_excluded(void) {
 static int run(const struct options *o, uint32_t job) {
     struct totals totals = {0, 0, 0, 0};
     double start = now(), end = start + o->minutes * 60;
-    if (!native_init() || !guest_init()) {
-        fprintf(stderr, "diff: cannot set up the two sides\n");
+    if (!sides_init(o->sides, o->jit)) {
+        fprintf(stderr, "diff: cannot set up the sides\n");
         return 2;
     }
     if (o->minutes > 0)
@@ -122,7 +129,7 @@ static int run(const struct options *o, uint32_t job) {
             run_all(o, round * BATCH, BATCH, &totals);
     else
         run_all(o, 0, o->cases, &totals);
-    native_finish();
+    sides_finish();
     if (o->tap)
         fflush(o->tap);
     else
@@ -152,8 +159,26 @@ static int run_jobs(const struct options *o) {
 
 static int usage(void) {
     fprintf(stderr, "usage: diff [--seed N] [--cases N] [--op NAME] [--case N] [--minutes N] "
-                    "[--jobs N] [--failures N] [--decoder FILE] [--list] [--tap]\n");
+                    "[--jobs N] [--failures N] [--decoder FILE] [--jit FILE] [--sides LIST] "
+                    "[--list] [--tap]\n");
     return 2;
+}
+
+/* "linear,jit" */
+static bool parse_sides(const char *text, uint32_t *sides) {
+    *sides = 0;
+    while (*text) {
+        size_t n = strcspn(text, ",");
+        uint32_t side = 0;
+        while (side < SIDE_COUNT &&
+               (strlen(side_names[side]) != n || strncmp(side_names[side], text, n) != 0))
+            side++;
+        if (side == SIDE_COUNT)
+            return false;
+        *sides |= 1u << side;
+        text += n + (text[n] == ',');
+    }
+    return true;
 }
 
 static bool parse(int argc, char **argv, struct options *o) {
@@ -161,7 +186,8 @@ static bool parse(int argc, char **argv, struct options *o) {
         {"seed", 1, NULL, 's'},     {"cases", 1, NULL, 'n'},   {"op", 1, NULL, 'o'},
         {"case", 1, NULL, 'c'},     {"minutes", 1, NULL, 'm'}, {"jobs", 1, NULL, 'j'},
         {"failures", 1, NULL, 'f'}, {"decoder", 1, NULL, 'd'}, {"list", 0, NULL, 'l'},
-        {"tap", 0, NULL, 't'},      {NULL, 0, NULL, 0},
+        {"tap", 0, NULL, 't'},      {"jit", 1, NULL, 'J'},     {"sides", 1, NULL, 'S'},
+        {NULL, 0, NULL, 0},
     };
     int c;
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1)
@@ -174,6 +200,11 @@ static bool parse(int argc, char **argv, struct options *o) {
         case 'j': o->jobs = (uint32_t)strtoul(optarg, NULL, 0); break;
         case 'f': o->failures = (uint32_t)strtoul(optarg, NULL, 0); break;
         case 'd': o->decoder = optarg; break;
+        case 'J': o->jit = optarg; break;
+        case 'S':
+            if (!parse_sides(optarg, &o->sides))
+                return false;
+            break;
         case 'l': o->list = true; break;
         case 't': o->tap = stderr; break; /* main() puts it right */
         default: return false;
@@ -194,6 +225,8 @@ static void start_tap(struct options *o) {
 
 int main(int argc, char **argv) {
     struct options o = {.decoder = getenv("BLINK_DECODER"),
+                        .jit = DEFAULT_JIT,
+                        .sides = (1u << SIDE_COUNT) - 1,
                         .seed = (uint64_t)time(NULL),
                         .cases = 200,
                         .one = -1,

@@ -1,30 +1,17 @@
 /*
  * The host's side: a child process that loads the whole state into the processor, jumps to the
- * code, and notes the state when it comes out, by the way out at its end or by a signal. Trials go
- * and outcomes come in shared memory, many at a time.
+ * code, and notes the state when it comes out, by the way out at its end or by a signal.
  */
 #include <cpuid.h>
-#include <linux/futex.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "diff.h"
 
-static struct batch *batch;
-static pid_t child;
-static uint32_t generation;
-
-/* The child's. */
 static uint8_t *code_alias; /* the code page, writable */
 struct state native_state __attribute__((aligned(64)));
 uint64_t native_stack, native_fs, native_gs, native_flags;
@@ -84,8 +71,6 @@ __asm__(".text\n"
 _Static_assert(__builtin_offsetof(struct state, gpr) == 832, "the offsets above");
 _Static_assert(__builtin_offsetof(struct state, rip) == 960, "the offsets above");
 _Static_assert(__builtin_offsetof(struct state, gs) == 984, "the offsets above");
-
-/* ---- in the child ---- */
 
 static void restore_bases(void) {
     __asm__ volatile("rdfsbase %%rax\n mov %%rax, native_state+976(%%rip)\n"
@@ -159,14 +144,6 @@ static bool map_at(uint64_t at, size_t size, int prot, int fd) {
     return mmap((void *)at, size, prot, flags, fd, 0) == (void *)at;
 }
 
-static void futex_wait(uint32_t *word, uint32_t value) {
-    struct timespec limit = {5, 0};
-    syscall(SYS_futex, word, FUTEX_WAIT, value, &limit, NULL, 0);
-}
-static void futex_wake(uint32_t *word) {
-    syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
-}
-
 static void child_prepare(void) {
     static uint8_t stack[1 << 16];
     static const int signals[] = {SIGILL, SIGSEGV, SIGTRAP, SIGBUS, SIGFPE, SIGALRM};
@@ -174,7 +151,6 @@ static void child_prepare(void) {
     struct sigaction action = {.sa_sigaction = on_signal,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     int fd = memfd_create("code", 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigaltstack(&alternate, NULL);
     for (size_t k = 0; k < sizeof signals / sizeof signals[0]; k++)
         sigaction(signals[k], &action, NULL);
@@ -193,27 +169,17 @@ static void child_prepare(void) {
     memcpy(code_alias + (CODE_END - CODE_AT) + sizeof way_out, &to, 8);
 }
 
-static void child_main(void) {
-    uint32_t seen = 0;
+void native_work(struct worker *w, void *arg) {
+    struct outcome *o;
+    (void)arg;
     child_prepare();
     for (;;) {
-        uint32_t want;
-        while ((want = __atomic_load_n(&batch->request, __ATOMIC_ACQUIRE)) == seen)
-            futex_wait(&batch->request, seen);
-        const struct itimerval on = {{0, 500000}, {0, 500000}}, off = {{0, 0}, {0, 0}};
-        setitimer(ITIMER_REAL, &on, NULL);
-        for (uint32_t k = 0; k < batch->count; k++) {
-            batch->done = k;
-            run_one(&batch->trials[k], &batch->outcomes[k]);
-        }
-        setitimer(ITIMER_REAL, &off, NULL);
-        seen = want;
-        __atomic_store_n(&batch->answer, seen, __ATOMIC_RELEASE);
-        futex_wake(&batch->answer);
+        const struct trial *t = worker_next(w, &o);
+        run_one(t, o);
     }
 }
 
-/* ---- in the parent ---- */
+/* ---- in the tester ---- */
 
 /* It must have everything blink has, and leave open what AMD's manual leaves open in AMD's way. */
 const char *native_lacks(void) {
@@ -231,46 +197,4 @@ const char *native_lacks(void) {
     if ((b & want_b) != want_b || (c & want_c) != want_c)
         return "the host's processor lacks what blink's has";
     return NULL;
-}
-
-static bool start_child(void) {
-    batch->request = batch->answer = generation = 0;
-    child = fork();
-    if (child == 0) {
-        child_main();
-        _exit(0);
-    }
-    return child > 0;
-}
-
-bool native_init(void) {
-    batch = mmap(NULL, sizeof *batch, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return batch != MAP_FAILED && start_child();
-}
-
-struct batch *native_batch(void) {
-    return batch;
-}
-
-void native_run(uint32_t count) {
-    batch->count = count;
-    __atomic_store_n(&batch->request, ++generation, __ATOMIC_RELEASE);
-    futex_wake(&batch->request);
-    while (__atomic_load_n(&batch->answer, __ATOMIC_ACQUIRE) != generation) {
-        futex_wait(&batch->answer, generation - 1);
-        int status;
-        if (__atomic_load_n(&batch->answer, __ATOMIC_ACQUIRE) != generation &&
-            waitpid(child, &status, WNOHANG) == child) {
-            fprintf(stderr, "diff: the host's side died (status %#x) in trial %u of op %s\n",
-                    status, batch->done, op_names[batch->trials[batch->done].focus]);
-            exit(2);
-        }
-    }
-}
-
-void native_finish(void) {
-    if (child > 0) {
-        kill(child, SIGKILL);
-        waitpid(child, NULL, 0);
-    }
 }

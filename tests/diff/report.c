@@ -6,15 +6,11 @@
 
 #include "diff.h"
 
-static struct outcome guest_outcome;
-
 /* In what it differs, run alone. */
-static uint32_t fails(const struct trial *t, uint32_t which) {
-    struct batch *b = native_batch();
-    b->trials[0] = *t;
-    native_run(1);
-    guest_run(which, t, &guest_outcome);
-    return outcomes_differ(t, &b->outcomes[0], &guest_outcome, NULL);
+static uint32_t fails(const struct trial *t, uint32_t side) {
+    worker_trials()[0] = *t;
+    sides_run(1);
+    return outcomes_differ(t, sides_host(0), sides_outcome(side, 0), NULL);
 }
 
 static void drop_insn(struct trial *t, uint32_t k) {
@@ -34,42 +30,42 @@ static void drop_insn(struct trial *t, uint32_t k) {
 static uint32_t wanted; /* the failure that is to stay */
 
 /* Keep a change if the trial still fails in the same way. */
-static void keep(struct trial *t, const struct trial *changed, uint32_t which) {
-    if (fails(changed, which) == wanted)
+static void keep(struct trial *t, const struct trial *changed, uint32_t side) {
+    if (fails(changed, side) == wanted)
         *t = *changed;
 }
 
-static void zero_field(struct trial *t, uint32_t which, size_t at, size_t size) {
+static void zero_field(struct trial *t, uint32_t side, size_t at, size_t size) {
     struct trial changed = *t;
     memset((uint8_t *)&changed.state + at, 0, size);
-    keep(t, &changed, which);
+    keep(t, &changed, side);
 }
 
-static void shrink(struct trial *t, uint32_t which) {
+static void shrink(struct trial *t, uint32_t side) {
     for (uint32_t k = t->count; k-- > 0 && t->count > 1;) {
         struct trial changed = *t;
         drop_insn(&changed, k);
-        keep(t, &changed, which);
+        keep(t, &changed, side);
     }
     for (uint32_t k = 0; k < 16; k++) {
-        zero_field(t, which, offsetof(struct state, gpr) + 8 * k, 8);
-        zero_field(t, which, 160 + 16 * k, 16);
-        zero_field(t, which, 576 + 16 * k, 16);
+        zero_field(t, side, offsetof(struct state, gpr) + 8 * k, 8);
+        zero_field(t, side, 160 + 16 * k, 16);
+        zero_field(t, side, 576 + 16 * k, 16);
     }
     struct trial changed = *t;
     changed.state.flags = 0x202;
-    keep(t, &changed, which);
+    keep(t, &changed, side);
     changed = *t;
     memcpy(changed.state.xsave, "\x7f\x03\0\0\0", 5);
-    keep(t, &changed, which);
+    keep(t, &changed, side);
     changed = *t;
     memcpy(changed.state.xsave + 24, "\x80\x1f\0\0", 4);
-    keep(t, &changed, which);
+    keep(t, &changed, side);
     for (uint32_t k = 0; k < 8; k++)
-        zero_field(t, which, 32 + 16 * k, 16);
+        zero_field(t, side, 32 + 16 * k, 16);
 }
 
-static void print_code(const struct trial *t) {
+void report_code(const struct trial *t) {
     uint64_t rip = CODE_END - t->code_size;
     uint32_t at = 0;
     for (uint32_t k = 0; k < t->count; k++) {
@@ -136,18 +132,18 @@ static void print_memory(const struct trial *t) {
     }
 }
 
-void report_failure(const struct trial *t, uint32_t which, uint64_t seed, uint32_t index) {
+void report_failure(const struct trial *t, uint32_t side, uint64_t seed, uint32_t index) {
     struct trial small = *t;
-    printf("FAIL %s, %s memory; again: --seed %" PRIu64 " --op %s --case %u\n", op_names[t->focus],
-           guest_names[which], seed, op_names[t->focus], index);
-    wanted = fails(&small, which);
+    printf("FAIL %s, %s; again: --seed %" PRIu64 " --op %s --case %u\n", op_names[t->focus],
+           side_names[side], seed, op_names[t->focus], index);
+    wanted = fails(&small, side);
     if (wanted)
-        shrink(&small, which);
+        shrink(&small, side);
     else
         printf("  (only in company: it does not fail alone)\n");
-    fails(&small, which);
-    print_code(&small);
+    fails(&small, side);
+    report_code(&small);
     print_state(&small.state);
     print_memory(&small);
-    outcomes_differ(&small, &native_batch()->outcomes[0], &guest_outcome, stdout);
+    outcomes_differ(&small, sides_host(0), sides_outcome(side, 0), stdout);
 }
