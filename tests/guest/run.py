@@ -2,7 +2,8 @@
 """Suite guest: the programs of this folder natively and under blink, every case in TAP.
 
 usage: run.py --blink PATH --dir DIR [--only NAME] [--less] [OPTION of blink]...
-DIR holds the built programs as NAME.FLAVOUR: glibc, musl, pie, bare.
+DIR holds the built programs as NAME.FLAVOUR: glibc, musl, pie, bare, and v3, which is run with
+--cpu=max.
 """
 
 import argparse
@@ -18,6 +19,12 @@ CASES = {
     "nolibc": [[]],
     "sort": [[]],
     "longdouble": [[]],
+    "digits": [[]],
+    "matrix": [[]],
+    "fft": [[]],
+    "json": [[]],
+    "deflate": [[]],
+    "sha256": [[]],
     "jumps": [[]],
     "strtod": [["1000000"]],
     "regex": [[]],
@@ -56,8 +63,29 @@ FEWER = {("strtod", "musl"): [["50000"]]}
 LESS = {("strtod", "glibc"): [["100000"]], ("strtod", "musl"): [["20000"]]}
 
 
-def missing(name):
+FLAVOURS = ("glibc", "musl", "pie", "bare", "v3")
+# What the host's processor must have, in the words of /proc/cpuinfo.
+V3 = {"avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}
+MORE = {"json": {"pclmulqdq"}, "sha256": {"sha_ni"}}
+
+
+def host_features():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as info:
+            for line in info:
+                if line.startswith("flags"):
+                    return set(line.partition(":")[2].split())
+    except OSError:
+        pass
+    return set()
+
+
+def missing(name, flavour):
     """Why a program cannot run here natively, or None."""
+    if flavour == "v3":
+        lacks = (V3 | MORE.get(name, set())) - host_features()
+        if lacks:
+            return "the host's processor has no " + ", ".join(sorted(lacks))
     if name == "vsyscall":
         with open("/proc/self/maps", encoding="utf-8") as maps:
             if "[vsyscall]" not in maps.read():
@@ -73,21 +101,23 @@ def main():
     parser.add_argument("--less", action="store_true")
     options, flags = parser.parse_known_args()
     tap = blinktest.Tap()
-    compare = blinktest.Comparison(tap, [options.blink] + flags)
+    plain = blinktest.Comparison(tap, [options.blink] + flags)
+    full = blinktest.Comparison(tap, [options.blink, "--cpu=max"] + flags)
     for program in sorted(os.listdir(options.dir)):
         name, _, flavour = program.partition(".")
         path = os.path.join(options.dir, program)
-        if name not in CASES or flavour not in ("glibc", "musl", "pie", "bare"):
+        if name not in CASES or flavour not in FLAVOURS:
             continue
         if options.only not in program or not os.access(path, os.X_OK):
             continue
-        reason = missing(name)
+        reason = missing(name, flavour)
         if reason:
             tap.skip(program, reason)
             continue
         cases = FEWER.get((name, flavour), CASES[name])
         if options.less:
             cases = LESS.get((name, flavour), cases)
+        compare = full if flavour == "v3" else plain
         for arguments in cases:
             label = " ".join([program] + [a[:20] for a in arguments])
             compare.same(label, [path] + arguments, timeout=300,
