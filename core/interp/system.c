@@ -426,6 +426,10 @@ HANDLER(hlt) {
 }
 
 /* MSRs, TLB, caches. */
+/* There are no performance counters: no number in ECX is one. */
+HANDLER(rdpmc) {
+    RAISE(BLINK_EXC_GP, 0);
+}
 HANDLER(rdmsr) {
     uint64_t v;
     NEED_CPL0();
@@ -487,6 +491,7 @@ static interp_handler *bind_privileged(const struct blink_insn *i) {
     case BLINK_OP_CLI: return cli;
     case BLINK_OP_STI: return sti;
     case BLINK_OP_HLT: return hlt;
+    case BLINK_OP_RDPMC: return rdpmc;
     case BLINK_OP_RDMSR: return rdmsr;
     case BLINK_OP_WRMSR: return wrmsr;
     case BLINK_OP_INVLPG: return invlpg;
