@@ -267,6 +267,13 @@ static void finish(const struct walk *w, const struct form *f, struct blink_insn
     memcpy(out->raw, w->bytes, w->pos);
 }
 
+/* No instruction, of the bytes that it would have. */
+static uint32_t undefined(struct walk *w, struct blink_insn *out) {
+    w->status = WALK_OK;
+    walk_idle(w);
+    return invalid(w, out, w->status == WALK_OK ? WALK_INVALID : w->status);
+}
+
 uint32_t decode_one(struct context *c, const uint8_t *bytes, size_t size, uint32_t mode,
                     uint64_t rip, struct blink_insn *out) {
     struct walk w;
@@ -277,13 +284,13 @@ uint32_t decode_one(struct context *c, const uint8_t *bytes, size_t size, uint32
         return invalid(&w, out, w.status);
     const struct form *f = find_form(c, &w);
     if (!form_allowed(&w, f))
-        return invalid(&w, out, WALK_INVALID);
+        return undefined(&w, out);
     out->op = f->op;
     set_sizes(&w, f, out);
     set_memory_fields(&w, out, f->flags & FORM_VSIB);
     for (uint32_t k = 0; k < 4 && f->opnd[k]; k++)
         if (!set_operand(&w, out, &out->opnd[k], f->opnd[k]))
-            return invalid(&w, out, WALK_INVALID);
+            return undefined(&w, out);
     if (w.status != WALK_OK)
         return invalid(&w, out, w.status);
     bool lockable =

@@ -53,11 +53,14 @@ struct walk {
     bool riprel;
     int64_t disp;
     uint8_t off_opcode, off_modrm, off_disp;
+    uint32_t operands; /* where the immediate would stand */
 };
 
 /* Prefixes, opcode, and ModRM with its displacement if the opcode has one; then w->pos stands at
  * the immediate. */
 void walk_begin(struct walk *w, const uint8_t *bytes, size_t size, uint32_t mode);
+/* No form fits: take what an opcode like this has behind ModRM and displacement, for its length. */
+void walk_idle(struct walk *w);
 /* The next `n` bytes as a little-endian signed number. */
 int64_t walk_take(struct walk *w, uint32_t n);
 

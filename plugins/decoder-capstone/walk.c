@@ -23,8 +23,12 @@ static const uint16_t modrm_one[16] = {
     0xffff, 0x0000, 0x0000, 0x0000, 0x00f3, 0xff0f, 0x0000, 0xc0c0,
 };
 static const uint16_t modrm_0f[16] = {
-    0xa00f, 0xffff, 0xff0f, 0x0000, 0xffff, 0xffff, 0xffff, 0xff7f,
+    0xa00f, 0xffff, 0xff0f, 0x0000, 0xffff, 0xffff, 0xffff, 0xf37f,
     0x0000, 0xffff, 0xf838, 0xfdff, 0x00ff, 0xffff, 0xffff, 0x7fff,
+};
+/* Which of the 0F map have an immediate byte, whatever they are. */
+static const uint16_t idle_0f[16] = {
+    [0x0] = 0x8000, [0x7] = 0x000f, [0xa] = 0x1010, [0xb] = 0x0400, [0xc] = 0x0074,
 };
 /* clang-format on */
 
@@ -188,7 +192,7 @@ static void take_modrm(struct walk *w) {
     if (w->status != WALK_OK)
         return;
     /* MOV to and from control and debug registers ignores ModRM.mod. */
-    if (w->map == MAP_0F && !w->vex && (w->opcode & 0xfc) == 0x20)
+    if (w->map == MAP_0F && (w->opcode & 0xfc) == 0x20)
         modrm |= 0xc0;
     w->mod = modrm >> 6;
     w->reg = (uint8_t)((modrm >> 3 & 7) | w->r << 3);
@@ -200,6 +204,26 @@ static void take_modrm(struct walk *w) {
         take_memory16(w);
     else
         take_memory(w);
+}
+
+/* Bytes of immediate that an opcode without a meaning has all the same: processors see how long it
+ * is before they see that it is none. With VEX the 0F map is as without. */
+static uint32_t idle_immediate(const struct walk *w) {
+    uint32_t op = w->opcode, z = w->opsize == (w->mode == BLINK_MODE_BITS16) ? 4 : 2;
+    if (w->map == MAP_0F3A)
+        return 1;
+    if (w->map == MAP_0F)
+        return (op & 0xf0) == 0x80 ? z : idle_0f[op >> 4] >> (op & 15) & 1;
+    if (w->map != MAP_ONE)
+        return 0;
+    if (op == 0x9a || op == 0xea)
+        return z + 2;
+    return op == 0xc7 ? z : op == 0x82 || op == 0xc6 || op == 0xd4 || op == 0xd5;
+}
+
+void walk_idle(struct walk *w) {
+    w->pos = w->operands;
+    walk_take(w, idle_immediate(w));
 }
 
 void walk_begin(struct walk *w, const uint8_t *bytes, size_t size, uint32_t mode) {
@@ -214,8 +238,7 @@ void walk_begin(struct walk *w, const uint8_t *bytes, size_t size, uint32_t mode
         return;
     const uint16_t *map = w->map == MAP_ONE ? modrm_one : modrm_0f;
     bool modrm = w->map >= MAP_0F38 || (map[w->opcode >> 4] >> (w->opcode & 15) & 1);
-    if (w->vex && w->map == MAP_0F)
-        modrm = w->opcode != 0x77;
     if (modrm)
         take_modrm(w);
+    w->operands = w->pos;
 }
