@@ -20,6 +20,11 @@ static struct {
 } caught;
 static sigjmp_buf resume_at;
 
+/* More flags of the handlers. */
+#ifndef FAULT_FLAGS
+  #define FAULT_FLAGS 0
+#endif
+
 static void fault_handler(int signo, siginfo_t *info, void *context) {
     const greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
     caught.signo = signo;
@@ -42,7 +47,7 @@ static void fault_catch_all(void) {
     struct sigaction sa;
     memset(&sa, 0, sizeof sa);
     sa.sa_sigaction = fault_handler;
-    sa.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sa.sa_flags = SA_SIGINFO | SA_ONSTACK | FAULT_FLAGS;
     sigaltstack(&ss, NULL);
     for (size_t k = 0; k < sizeof signals / sizeof signals[0]; k++)
         sigaction(signals[k], &sa, NULL);

@@ -20,6 +20,7 @@ CASES = {
     "sort": [[]],
     "longdouble": [[]],
     "digits": [[]],
+    "edges": [[]],
     "matrix": [[]],
     "fft": [[]],
     "json": [[]],
@@ -66,14 +67,17 @@ LESS = {("strtod", "glibc"): [["100000"]], ("strtod", "musl"): [["20000"]]}
 FLAVOURS = ("glibc", "musl", "pie", "bare", "v3")
 # What the host's processor must have, in the words of /proc/cpuinfo.
 V3 = {"avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}
-MORE = {"json": {"pclmulqdq"}, "sha256": {"sha_ni"}}
+MORE = {"json": {"pclmulqdq"}, "sha256": {"sha_ni"},
+        "edges": {"adx", "aes", "clflushopt", "clwb", "fsgsbase", "pclmulqdq", "rdpid", "rdseed",
+                  "sha_ni", "vaes", "vpclmulqdq", "xsavec", "xsaveopt"}}
 
 
-def host_features():
+def host_words(key):
+    """Words of the first line of /proc/cpuinfo for `key`."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as info:
             for line in info:
-                if line.startswith("flags"):
+                if line.startswith(key):
                     return set(line.partition(":")[2].split())
     except OSError:
         pass
@@ -82,8 +86,10 @@ def host_features():
 
 def missing(name, flavour):
     """Why a program cannot run here natively, or None."""
-    if flavour == "v3":
-        lacks = (V3 | MORE.get(name, set())) - host_features()
+    if name == "edges" and "AuthenticAMD" not in host_words("vendor_id"):
+        return "the host's processor is not AMD's, whose manual the decoder follows"
+    if flavour == "v3" or name == "edges":
+        lacks = (V3 | MORE.get(name, set())) - host_words("flags")
         if lacks:
             return "the host's processor has no " + ", ".join(sorted(lacks))
     if name == "vsyscall":
