@@ -6,6 +6,8 @@
 #define CORE_BUS_BUS_H
 
 #include <blink/bus.h>
+#include <blink/disk.h>
+#include <blink/display.h>
 #include <stdbool.h>
 
 struct blink_bus;
@@ -15,8 +17,10 @@ void bus_destroy(struct blink_bus *bus);
 
 /* The bus of a machine: the service finds it by this. Defined by the machine. */
 struct blink_bus *machine_bus(struct blink_machine *machine);
-/* The service "blink.bus/1". */
+/* The services "blink.bus/1", "blink.display/1" and "blink.disk/1". */
 extern const struct blink_bus_iface bus_iface;
+extern const struct blink_display_iface display_iface;
+extern const struct blink_disk_iface disk_iface;
 
 /* Set up before devices are activated: whether memory can be claimed (paged memory only, no at
  * first), and the file descriptors of the console (0 and 1 at first, never closed). [main] */

@@ -1,6 +1,8 @@
 /*
  * The service "blink.bus/1": the bus as plugins see it, found by their machine.
  */
+#include <errno.h>
+
 #include "bus/bus.h"
 
 static int claim_ports(struct blink_machine *machine, struct blink_plugin *self, uint16_t first,
@@ -51,6 +53,25 @@ static int set_intr(struct blink_machine *machine, struct blink_plugin *self, ui
     return bus_set_intr(machine_bus(machine), self, level);
 }
 
+static uint64_t port_read(struct blink_machine *machine, uint16_t port, uint32_t size) {
+    return bus_read_port(machine_bus(machine), port, size);
+}
+
+static void port_write(struct blink_machine *machine, uint16_t port, uint32_t size,
+                       uint64_t value) {
+    bus_write_port(machine_bus(machine), port, size, value);
+}
+
+static int memory_read(struct blink_machine *machine, uint64_t address, uint32_t size,
+                       uint64_t *out) {
+    return bus_read_memory(machine_bus(machine), address, size, out) ? 0 : -ENOENT;
+}
+
+static int memory_write(struct blink_machine *machine, uint64_t address, uint32_t size,
+                        uint64_t value) {
+    return bus_write_memory(machine_bus(machine), address, size, value) ? 0 : -ENOENT;
+}
+
 const struct blink_bus_iface bus_iface = {
     .struct_size = sizeof bus_iface,
     .claim_ports = claim_ports,
@@ -64,4 +85,8 @@ const struct blink_bus_iface bus_iface = {
     .console_read = console_read,
     .set_controller = set_controller,
     .set_intr = set_intr,
+    .port_read = port_read,
+    .port_write = port_write,
+    .memory_read = memory_read,
+    .memory_write = memory_write,
 };

@@ -6,6 +6,8 @@
 #define CORE_BUS_INTERNAL_H
 
 #include <blink/cpu.h>
+#include <blink/disk.h>
+#include <blink/display.h>
 #include <pthread.h>
 
 #include "bus/bus.h"
@@ -42,7 +44,25 @@ struct timer_set {
     uint32_t last_id;
 };
 
-#define BUS_LINES 256u
+struct display {
+    struct blink_plugin *owner;
+    blink_display_render render;
+};
+
+struct keyboard {
+    struct blink_plugin *owner; /* NULL: there is none */
+    blink_display_key key;
+    blink_display_type type;
+};
+
+struct drive {
+    struct blink_plugin *owner;
+    struct blink_disk disk;
+};
+
+#define BUS_LINES    256u
+#define BUS_DISPLAYS 4u
+#define BUS_DRIVES   16u
 
 struct blink_bus {
     pthread_mutex_t lock; /* of everything below; recursive */
@@ -58,6 +78,12 @@ struct blink_bus {
     bool memory_allowed;
     bus_notify *notify; /* may be NULL */
     void *notify_arg;
+    struct display display[BUS_DISPLAYS]; /* in the order they came */
+    uint32_t displays;
+    uint64_t display_generation; /* atomic */
+    struct keyboard keyboard;
+    struct drive drive[BUS_DRIVES]; /* in the order they came */
+    uint32_t drives;
 };
 
 static inline void bus_lock(struct blink_bus *bus) {

@@ -38,7 +38,8 @@ static const void *host_get_iface(struct blink_machine *m, const char *id) {
     } table[] = {
         {BLINK_IFACE_MEM, &mem_iface},           {BLINK_IFACE_EXEC, &exec_iface},
         {BLINK_IFACE_BUS, &bus_iface},           {BLINK_IFACE_DEBUG, &debug_iface},
-        {BLINK_IFACE_JIT_HOST, &jit_host_iface},
+        {BLINK_IFACE_JIT_HOST, &jit_host_iface}, {BLINK_IFACE_DISPLAY, &display_iface},
+        {BLINK_IFACE_DISK, &disk_iface},
     };
     (void)m;
     for (size_t k = 0; k < sizeof table / sizeof table[0]; k++)

@@ -432,6 +432,27 @@ static void test_service(void **state) {
     assert_false(bus_port_claimed(machine.bus, 0xe9, 1));
 }
 
+/* What system software reaches devices by. */
+static void test_service_accesses(void **state) {
+    struct blink_machine machine = {*state};
+    struct blink_plugin a = {.bus = *state, .read_value = 0x1122334455667788};
+    uint64_t value = 7;
+    bus_allow_memory(*state, true);
+    assert_int_equal(bus_iface.port_read(&machine, 0x60, 2), 0xffff);
+    bus_iface.port_write(&machine, 0x60, 1, 1);
+    assert_int_equal(bus_iface.memory_read(&machine, 0xb8000, 2, &value), -ENOENT);
+    assert_int_equal(bus_iface.memory_write(&machine, 0xb8000, 2, 0), -ENOENT);
+    assert_int_equal(value, 7);
+    assert_int_equal(bus_claim_ports(*state, &a, 0x60, 2, device_read, device_write), 0);
+    assert_int_equal(bus_claim_memory(*state, &a, 0xb8000, 4096, device_read, device_write), 0);
+    assert_int_equal(bus_iface.port_read(&machine, 0x60, 2), 0x7788);
+    bus_iface.port_write(&machine, 0x61, 1, 5);
+    assert_int_equal(bus_iface.memory_read(&machine, 0xb8002, 4, &value), 0);
+    assert_int_equal(value, 0x55667788);
+    assert_int_equal(bus_iface.memory_write(&machine, 0xb8004, 8, 9), 0);
+    assert_string_equal(a.log, "r2@0 w1@1=5 r4@2 w8@4=9 ");
+}
+
 static void controller_line(struct blink_plugin *self, uint32_t line, uint32_t level) {
     note(self, "l%d=%d ", (int)line, (int)level);
     bus_set_intr(self->bus, self, level);
@@ -506,6 +527,7 @@ int main(void) {
         BUS_TEST(test_fork),
         BUS_TEST(test_handlers_use_the_bus),
         BUS_TEST(test_service),
+        BUS_TEST(test_service_accesses),
     };
     return cmocka_run_group_tests_name("bus", tests, NULL, NULL);
 }

@@ -66,6 +66,15 @@ struct blink_bus_iface {
     /* The controller's output to the first vCPU: 1 while an interrupt waits for it, else 0.
      * -EPERM if `self` is not the controller. [any] */
     int (*set_intr)(struct blink_machine *machine, struct blink_plugin *self, uint32_t level);
+    /* What a guest's IN, OUT, or access to a device's physical address would do; for system
+     * software. Ports take 1, 2 or 4 bytes, memory up to 8: -ENOENT where nobody has claimed it.
+     * [vcpu] [main] */
+    uint64_t (*port_read)(struct blink_machine *machine, uint16_t port, uint32_t size);
+    void (*port_write)(struct blink_machine *machine, uint16_t port, uint32_t size, uint64_t value);
+    int (*memory_read)(struct blink_machine *machine, uint64_t address, uint32_t size,
+                       uint64_t *out);
+    int (*memory_write)(struct blink_machine *machine, uint64_t address, uint32_t size,
+                        uint64_t value);
 };
 
 #ifdef __cplusplus

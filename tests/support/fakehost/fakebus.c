@@ -135,6 +135,39 @@ static int64_t console_read(struct blink_machine *m, void *bytes, size_t size) {
     return (int64_t)size;
 }
 
+static uint64_t all_ones(uint32_t size) {
+    return size >= 8 ? UINT64_MAX : (UINT64_C(1) << size * 8) - 1;
+}
+
+static uint64_t port_read(struct blink_machine *m, uint16_t port, uint32_t size) {
+    struct fake_claim *c = claim_of(m->bus.port, m->bus.ports, port);
+    return c && c->read ? c->read(c->owner, port - c->first, size) & all_ones(size)
+                        : all_ones(size);
+}
+
+static void port_write(struct blink_machine *m, uint16_t port, uint32_t size, uint64_t value) {
+    struct fake_claim *c = claim_of(m->bus.port, m->bus.ports, port);
+    if (c && c->write)
+        c->write(c->owner, port - c->first, size, value);
+}
+
+static int memory_read(struct blink_machine *m, uint64_t address, uint32_t size, uint64_t *out) {
+    struct fake_claim *c = claim_of(m->bus.memory, m->bus.memories, address);
+    if (!c)
+        return -ENOENT;
+    *out = (c->read ? c->read(c->owner, address - c->first, size) : UINT64_MAX) & all_ones(size);
+    return 0;
+}
+
+static int memory_write(struct blink_machine *m, uint64_t address, uint32_t size, uint64_t value) {
+    struct fake_claim *c = claim_of(m->bus.memory, m->bus.memories, address);
+    if (!c)
+        return -ENOENT;
+    if (c->write)
+        c->write(c->owner, address - c->first, size, value & all_ones(size));
+    return 0;
+}
+
 const struct blink_bus_iface fakehost_bus_iface = {
     .struct_size = sizeof fakehost_bus_iface,
     .claim_ports = claim_ports,
@@ -148,24 +181,20 @@ const struct blink_bus_iface fakehost_bus_iface = {
     .console_read = console_read,
     .set_controller = set_controller,
     .set_intr = set_intr,
+    .port_read = port_read,
+    .port_write = port_write,
+    .memory_read = memory_read,
+    .memory_write = memory_write,
 };
 
 /* ---- for the test ---- */
 
-static uint64_t all_ones(uint32_t size) {
-    return size >= 8 ? UINT64_MAX : (UINT64_C(1) << size * 8) - 1;
-}
-
 uint64_t fakehost_port_read(struct fakehost *fh, uint16_t port, uint32_t size) {
-    struct fake_claim *c = claim_of(fh->machine.bus.port, fh->machine.bus.ports, port);
-    return c && c->read ? c->read(c->owner, port - c->first, size) & all_ones(size)
-                        : all_ones(size);
+    return port_read(&fh->machine, port, size);
 }
 
 void fakehost_port_write(struct fakehost *fh, uint16_t port, uint32_t size, uint64_t value) {
-    struct fake_claim *c = claim_of(fh->machine.bus.port, fh->machine.bus.ports, port);
-    if (c && c->write)
-        c->write(c->owner, port - c->first, size, value);
+    port_write(&fh->machine, port, size, value);
 }
 
 bool fakehost_port_claimed(struct fakehost *fh, uint16_t port) {
@@ -173,15 +202,12 @@ bool fakehost_port_claimed(struct fakehost *fh, uint16_t port) {
 }
 
 uint64_t fakehost_memory_read(struct fakehost *fh, uint64_t address, uint32_t size) {
-    struct fake_claim *c = claim_of(fh->machine.bus.memory, fh->machine.bus.memories, address);
-    return c && c->read ? c->read(c->owner, address - c->first, size) & all_ones(size)
-                        : all_ones(size);
+    uint64_t value;
+    return memory_read(&fh->machine, address, size, &value) ? all_ones(size) : value;
 }
 
 void fakehost_memory_write(struct fakehost *fh, uint64_t address, uint32_t size, uint64_t value) {
-    struct fake_claim *c = claim_of(fh->machine.bus.memory, fh->machine.bus.memories, address);
-    if (c && c->write)
-        c->write(c->owner, address - c->first, size, value);
+    memory_write(&fh->machine, address, size, value);
 }
 
 bool fakehost_memory_claimed(struct fakehost *fh, uint64_t address) {

@@ -185,6 +185,8 @@ struct fakehost *fakehost_create(void) {
     fakehost_set_iface(fh, BLINK_IFACE_MEM, &fakehost_mem_iface);
     fakehost_set_iface(fh, BLINK_IFACE_BUS, &fakehost_bus_iface);
     fakehost_set_iface(fh, BLINK_IFACE_EXEC, &fakehost_exec_iface);
+    fakehost_set_iface(fh, BLINK_IFACE_DISPLAY, &fakehost_display_iface);
+    fakehost_set_iface(fh, BLINK_IFACE_DISK, &fakehost_disk_iface);
     return fh;
 }
 
@@ -198,6 +200,7 @@ void fakehost_destroy(struct fakehost *fh) {
     }
     fake_mem_finish(&m->mem);
     fake_bus_finish(&m->bus);
+    fake_media_finish(&m->media);
     fake_text_clear(&m->log);
     free(m->line);
     free(m->line_copy);

@@ -8,6 +8,8 @@
 
 #include <blink/bus.h>
 #include <blink/cpu.h>
+#include <blink/disk.h>
+#include <blink/display.h>
 #include <blink/exec.h>
 #include <blink/host.h>
 #include <blink/mem.h>
@@ -34,7 +36,8 @@ const void *fakehost_find(const struct blink_plugin_entry *entry, uint32_t kind,
 
 /* What host->option answers; NULL takes the option back. */
 void fakehost_set_option(struct fakehost *fh, const char *name, const char *value);
-/* Answer get_iface(id) with this; NULL hides a service. mem, bus and exec are there at first. */
+/* Answer get_iface(id) with this; NULL hides a service. mem, bus, exec, display and disk are there
+ * at first. */
 void fakehost_set_iface(struct fakehost *fh, const char *id, const void *iface);
 
 /* ---- log ---- */
@@ -94,6 +97,18 @@ const char *fakehost_console(struct fakehost *fh, size_t *size);
 void fakehost_console_clear(struct fakehost *fh);
 void fakehost_console_type(struct fakehost *fh, const void *bytes, size_t size);
 void fakehost_console_end(struct fakehost *fh); /* then reading gives -EPIPE */
+
+/* ---- displays, keyboard, drives ---- */
+
+extern const struct blink_display_iface fakehost_display_iface;
+/* What a frontend would ask of the service. */
+int fakehost_snapshot(struct fakehost *fh, uint32_t n, struct blink_screen *out);
+int fakehost_key(struct fakehost *fh, uint32_t code, uint32_t down);
+int64_t fakehost_type(struct fakehost *fh, const char *text);
+
+extern const struct blink_disk_iface fakehost_disk_iface;
+/* A drive that is nobody's, its sectors in memory, all zero: they are returned. */
+uint8_t *fakehost_add_disk(struct fakehost *fh, const struct blink_disk *disk);
 
 /* ---- execution ---- */
 

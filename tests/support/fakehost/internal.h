@@ -4,12 +4,14 @@
 
 #include "fakehost.h"
 
-#define FAKE_OPTIONS 32
-#define FAKE_IFACES  16
-#define FAKE_SIGNALS 32
-#define FAKE_CLAIMS  64
-#define FAKE_TIMERS  64
-#define FAKE_BUCKETS 4096
+#define FAKE_OPTIONS  32
+#define FAKE_IFACES   16
+#define FAKE_SIGNALS  32
+#define FAKE_CLAIMS   64
+#define FAKE_TIMERS   64
+#define FAKE_BUCKETS  4096
+#define FAKE_DISPLAYS 4
+#define FAKE_DISKS    16
 
 /* A growing run of bytes with a NUL after it. */
 struct fake_text {
@@ -71,6 +73,27 @@ struct fake_bus {
 };
 void fake_bus_finish(struct fake_bus *bus);
 
+struct fake_disk {
+    struct blink_plugin *owner;
+    struct blink_disk disk;
+    uint8_t *bytes; /* made by the test, or NULL */
+};
+
+struct fake_media {
+    struct {
+        struct blink_plugin *owner;
+        blink_display_render render;
+    } display[FAKE_DISPLAYS];
+    size_t displays;
+    uint64_t generation;
+    struct blink_plugin *keyboard;
+    blink_display_key key;
+    blink_display_type type;
+    struct fake_disk disk[FAKE_DISKS];
+    size_t disks;
+};
+void fake_media_finish(struct fake_media *media);
+
 /* The machine of a fake host is the fake host. */
 struct blink_machine {
     struct blink_host host;
@@ -92,6 +115,7 @@ struct blink_machine {
     char *line_copy;
     struct blink_mem mem;
     struct fake_bus bus;
+    struct fake_media media;
     struct fakehost_exec exec;
     struct blink_signal signal[FAKE_SIGNALS];
     size_t signals;
