@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 
 class Tap:
@@ -125,6 +126,7 @@ class Comparison:
         # Cases run in folders of their own.
         blink = [os.path.abspath(blink[0])] + blink[1:]
         self.tap, self.blink, self.oracle = tap, blink, oracle()
+        self.times = False  # say how long each run took
         self.env = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C",
                     "HOME": "/nonexistent", "TZ": "UTC"}
         self.env.update(env or {})
@@ -141,13 +143,17 @@ class Comparison:
             self.tap.skip(name, "nothing here runs x86-64 programs to compare with")
             return
         merged = dict(self.env, **(env or {}))
-        results = []
+        results, took = [], []
         for prefix in (self.oracle, self.blink):
             if before:
                 before()
+            start = time.monotonic()
             r = run(prefix + command, stdin, merged, cwd, timeout)
+            took.append(time.monotonic() - start)
             results.append(adjust(r) if adjust else r)
         want, got = results
         good = want == got and want.status is not None
         shown = " ".join(a if len(a) < 200 else a[:20] + "..." for a in self.blink + command)
         self.tap.case(name, good, "$ " + shown, explain(want, got))
+        if self.times:
+            print(f"# {name}: {took[0]:.2f} s natively, {took[1]:.2f} s under blink", flush=True)

@@ -1,0 +1,99 @@
+"""Python's own tests, by Debian's python3: what passes natively must pass under blink.
+
+Some of them time themselves, and a loaded machine makes one fail now and then, natively too: those
+that passed natively only are tried again, alone, a few times.
+"""
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import blinktest
+
+PYTHON = "/usr/bin/python3"
+MODULES = ["test_json", "test_struct", "test_re", "test_mmap", "test_sqlite3", "test_socket",
+           "test_threading", "test_signal", "test_subprocess"]
+# Those of them that the slower modes run, too.
+ALSO = {"paged": ["test_json", "test_struct", "test_re", "test_mmap", "test_threading"],
+        "interp": ["test_struct", "test_mmap"],
+        "swap": ["test_threading"]}
+# A virtual machine may have such sockets and nobody who answers: they wait for ever, natively too.
+IGNORED = ["*VSOCK*"]
+# Half a minute of sleep; there are two others like it.
+LONG = ["test_siginterrupt_off"]
+TRIES = 4
+OUTCOME = re.compile(r"^(test\w*) \(([\w.]+)\).*?\.\.\. (?:.*?)(ok|FAIL|ERROR|skipped|expected failure)",
+                     re.MULTILINE | re.DOTALL)
+
+
+def outcomes(result):
+    """Test -> its outcome, of the verbose output."""
+    text = (result.out + result.err).decode("utf-8", "replace")
+    found = {}
+    for piece in re.split(r"^(?=test\w* \()", text, flags=re.MULTILINE):
+        match = OUTCOME.match(piece)
+        if match:
+            found[f"{match.group(2)} {match.group(1)}"] = match.group(3)
+    return found
+
+
+def run_tests(suite, prefix, words):
+    command = prefix + [PYTHON, "-m", "test", "-v"]
+    for pattern in IGNORED + ([] if suite.full else LONG):
+        command += ["-i", pattern]
+    return blinktest.run(command + words, env=suite.compare.env, cwd=suite.work, timeout=900)
+
+
+def again(suite, bad, name):
+    words = [w for t in bad for w in ("-m", t.split()[-1])] + [name]
+    return outcomes(run_tests(suite, suite.compare.blink, words))
+
+
+def reason(suite, name):
+    """Why a module cannot be run, or None."""
+    if suite.compare.oracle is None:
+        return "nothing here runs x86-64 programs to compare with"
+    if not os.access(PYTHON, os.X_OK):
+        return "package python3 is missing"
+
+    def has(module):
+        probe = [PYTHON, "-c", f"import test.{module}"]
+        return blinktest.run(probe, env=suite.compare.env).status == 0
+
+    if has(name):
+        return None
+    if has("test_json"):
+        return "the package of Python's tests leaves it out"
+    return "Python's tests are missing; package libpython3.11-testsuite has them"
+
+
+def module(suite, name):
+    label = f"python3 -m test {name}"
+    why = reason(suite, name)
+    if why:
+        suite.tap.skip(label, why)
+        return
+    suite.fresh()
+    # They sleep more than they work: at the same time.
+    with ThreadPoolExecutor(2) as pool:
+        native = pool.submit(run_tests, suite, suite.compare.oracle, [name])
+        done = run_tests(suite, suite.compare.blink, [name])
+        want = outcomes(native.result())
+    got = outcomes(done)
+    bad = [t for t in want if want[t] in ("ok", "skipped") and got.get(t) != want[t]]
+    for _ in range(TRIES):
+        if bad and len(bad) <= 10:
+            second = again(suite, bad, name)
+            bad = [t for t in bad if second.get(t) != want[t]]
+    details = [f"{t}: natively {want[t]}, here {got.get(t, 'nothing')}" for t in bad]
+    if not want:
+        details = ["no outcome could be read of the native run"]
+    suite.tap.case(label, bool(want) and not bad and done.status is not None, *details,
+                   blinktest.describe_status(done.status),
+                   blinktest.clip(done.out[-3000:], 3000) if details else "")
+
+
+def run(suite):
+    for name in MODULES if suite.full else ALSO.get(suite.options.mode, MODULES):
+        if suite.options.only in f"python3 -m test {name}":
+            module(suite, name)
