@@ -59,8 +59,9 @@ HANDLER(xgetbv) {
         RAISE(BLINK_EXC_UD, 0);
     if (c > 1)
         RAISE(BLINK_EXC_GP, 0);
-    put32(cpu, BLINK_RAX, (uint32_t)cpu->xcr0);
-    put32(cpu, BLINK_RDX, (uint32_t)(cpu->xcr0 >> 32));
+    uint64_t v = c ? INTERP_FN(components_in_use)(cpu) : cpu->xcr0;
+    put32(cpu, BLINK_RAX, (uint32_t)v);
+    put32(cpu, BLINK_RDX, (uint32_t)(v >> 32));
     NEXT();
 }
 HANDLER(xsetbv) {

@@ -7,5 +7,7 @@
 #include "interp/handler.h"
 
 interp_binder INTERP_FN(bind_xsave);
+/* XCR0 of the components that are not as after reset: XGETBV with ECX 1. */
+uint64_t INTERP_FN(components_in_use)(const struct blink_cpu *cpu);
 
 #endif

@@ -179,6 +179,10 @@ static uint32_t in_use(const struct blink_cpu *cpu, bool compacted) {
     return halves_in_use(cpu, 2) ? c | COMPONENT_AVX : c;
 }
 
+uint64_t INTERP_FN(components_in_use)(const struct blink_cpu *cpu) {
+    return in_use(cpu, true) & cpu->xcr0;
+}
+
 static void store_components(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t a,
                              struct area *m, uint32_t which, bool mxcsr) {
     if (which & COMPONENT_X87) {
