@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/gate.h"
 #include "exec/internal.h"
 
 #define PAGE 4096u
@@ -38,6 +39,8 @@ static int decode(struct vcpu *v, struct fetched *f, uint32_t max) {
     };
     int rc = o->decoder->decode(o->decoder_self, v->decoder, &req);
     f->count = rc ? 0 : req.count;
+    for (uint32_t k = 0; o->model && k < f->count; k++)
+        cpu_gate(o->model, &f->insns[k], req.mode == BLINK_MODE_BITS64);
     return rc;
 }
 

@@ -114,13 +114,19 @@ static bool has_implied_segment(const struct blink_insn *i) {
             i->op == BLINK_OP_VMASKMOVDQU || class_of[i->op] == BLINK_CLASS_STRING);
 }
 
+/* LZCNT and TZCNT to the host, to which F3 is more than an idle prefix. */
+static bool is_count_of_old(const struct blink_insn *i) {
+    return (i->op == BLINK_OP_BSF || i->op == BLINK_OP_BSR) && (i->prefix & BLINK_PFX_REP);
+}
+
 static bool touches_mmx(const struct blink_insn *i) {
     return has_operand(i, BLINK_OPND_MMX) || i->op == BLINK_OP_EMMS;
 }
 
 uint32_t select_action(const struct blink_plugin *self, const struct blink_insn *i, uint32_t mode) {
     if (i->op == BLINK_OP_INVALID || i->op >= BLINK_OP_COUNT || always_interpreted(i->op) ||
-        has_operand(i, BLINK_OPND_SEG) || has_implied_segment(i) || !host_has(self, i))
+        has_operand(i, BLINK_OPND_SEG) || has_implied_segment(i) || is_count_of_old(i) ||
+        !host_has(self, i))
         return DO_INTERPRET;
     switch (class_of[i->op]) {
     case BLINK_CLASS_INT:

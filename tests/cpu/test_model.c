@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "cpu/cpu.h"
+#include "cpu/gate.h"
 #include "cpu/model.h"
 
 #define BIT(n) (UINT32_C(1) << (n))
@@ -102,12 +103,52 @@ static void test_cpuid(void **state) {
     assert_memory_equal(&r[1], "GenuineBlink", 12);
 }
 
+static uint32_t gated(const char *model, struct blink_insn i, bool bits64) {
+    struct cpu_model m = made(model);
+    i.addr = 0x1234;
+    i.len = 5;
+    cpu_gate(&m, &i, bits64);
+    assert_int_equal(i.addr, 0x1234);
+    assert_int_equal(i.len, 5);
+    return i.op;
+}
+
+static void test_gates(void **state) {
+    (void)state;
+    const struct blink_insn popcnt = {.op = BLINK_OP_POPCNT};
+    assert_int_equal(gated("max", popcnt, true), BLINK_OP_POPCNT);
+    assert_int_equal(gated("-popcnt", popcnt, true), BLINK_OP_INVALID);
+    /* Forms of one operation that came at different times. */
+    const struct blink_insn half = {.op = BLINK_OP_VPADDB};
+    const struct blink_insn whole = {.op = BLINK_OP_VPADDB, .prefix = BLINK_PFX_VEX_L};
+    assert_int_equal(gated("-avx2", half, true), BLINK_OP_VPADDB);
+    assert_int_equal(gated("-avx2", whole, true), BLINK_OP_INVALID);
+    const struct blink_insn aes = {.op = BLINK_OP_VAESENC};
+    const struct blink_insn vaes = {.op = BLINK_OP_VAESENC, .prefix = BLINK_PFX_VEX_L};
+    assert_int_equal(gated("-vaes", aes, true), BLINK_OP_VAESENC);
+    assert_int_equal(gated("-vaes", vaes, true), BLINK_OP_INVALID);
+    assert_int_equal(gated("-aes", aes, true), BLINK_OP_INVALID);
+    const struct blink_insn pextrw = {.op = BLINK_OP_PEXTRW, .off_opcode = 1, .raw = {0x0f, 0xc5}};
+    const struct blink_insn stored = {.op = BLINK_OP_PEXTRW, .off_opcode = 1, .raw = {0x3a, 0x15}};
+    assert_int_equal(gated("-sse4_1", pextrw, true), BLINK_OP_PEXTRW);
+    assert_int_equal(gated("-sse4_1", stored, true), BLINK_OP_INVALID);
+    assert_int_equal(gated("-fma", (struct blink_insn){.op = BLINK_OP_VFMSUBADD231PD}, true),
+                     BLINK_OP_INVALID);
+    /* In 64-bit mode only. */
+    assert_int_equal(gated("-lahf_lm", (struct blink_insn){.op = BLINK_OP_LAHF}, true),
+                     BLINK_OP_INVALID);
+    assert_int_equal(gated("-lahf_lm", (struct blink_insn){.op = BLINK_OP_LAHF}, false),
+                     BLINK_OP_LAHF);
+    /* Older meanings of the same bytes. */
+    assert_int_equal(gated("-bmi1", (struct blink_insn){.op = BLINK_OP_TZCNT}, true), BLINK_OP_BSF);
+    assert_int_equal(gated("-abm", (struct blink_insn){.op = BLINK_OP_LZCNT}, true), BLINK_OP_BSR);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_dependencies),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_cpuid),
+        cmocka_unit_test(test_levels),   cmocka_unit_test(test_dependencies),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_cpuid),
+        cmocka_unit_test(test_gates),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
  * feature raises SIGILL instead of doing something else (AVX run as SSE, LZCNT as BSR).
  */
 #include <cpuid.h>
+#include <sys/auxv.h>
 
 #include "faults.h"
 
@@ -48,6 +49,7 @@ static void identify(void) {
 
 static uint64_t in64 = 0x00f0000000000f00, out64;
 static uint32_t in32 = 0x00010000, out32;
+static uint8_t area[4096] __attribute__((aligned(64)));
 static uint8_t in16[32] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17}, out16[32];
 
 static void general(void) {
@@ -119,6 +121,105 @@ static void general(void) {
                             : "c"(0)
                             : "rdx"),
            out32 == (uint32_t)xcr0);
+}
+
+/* What glibc's copies and tables choose by, and what kernels switch on. */
+static void rarer(void) {
+    static const uint64_t none;
+    static uint64_t old = 77;
+    FAULT_TRY(__asm__ volatile("tzcnt %1, %0" : "+r"(old) : "r"(none) : "cc"));
+    CHECK(caught.signo == 0 && (leaf7_b & bit_BMI ? old == 64 : old != 64));
+    EXPECT(ext_d & (1u << 27), __asm__ volatile("rdtscp" : : : "rax", "rcx", "rdx"), 1);
+    EXPECT(leaf7_c & (1u << 22), __asm__ volatile(".byte 0xf3, 0x0f, 0xc7, 0xf8" : : : "rax"), 1);
+    EXPECT((leaf7_b & 1) && (getauxval(AT_HWCAP2) & 2),
+           __asm__ volatile("rdfsbase %0"
+                            : "=r"(out64)),
+           out64 == *(uint64_t *)__builtin_thread_pointer());
+    EXPECT(leaf7_b & bit_CLFLUSHOPT, __asm__ volatile("clflushopt %0" : : "m"(in16)), 1);
+    EXPECT(leaf7_b & bit_CLWB, __asm__ volatile("clwb %0" : : "m"(in16)), 1);
+    EXPECT(ext_c & 1, __asm__ volatile("lahf" : : : "rax"), 1);
+    EXPECT(leaf1_c & bit_SSE3,
+           __asm__ volatile("fld1; fisttpl %0; fninit"
+                            : "=m"(out32)),
+           out32 == 1);
+    EXPECT(leaf1_c & bit_SSSE3, __asm__ volatile("pabsb %%mm0, %%mm0; emms" : : : "mm0"), 1);
+    EXPECT(leaf1_c & bit_SSE4_1, __asm__ volatile("pextrw $1, %%xmm0, %0" : "=m"(out16)), 1);
+    EXPECT(leaf1_c & bit_SSE4_2, __asm__ volatile("pcmpgtq %%xmm0, %%xmm0" : : : "xmm0"), 1);
+    EXPECT(leaf7_b & bit_BMI2, __asm__ volatile("shlx %0, %0, %0" : "+r"(old)), 1);
+    EXPECT(leaf7_b & bit_BMI2, __asm__ volatile("mulx %%rax, %%rcx, %%rcx" : : : "rcx"), 1);
+    EXPECT(leaf7_b & bit_BMI, __asm__ volatile("bextr %%rax, %%rax, %%rcx" : : : "rcx", "cc"), 1);
+    EXPECT(leaf7_b & bit_ADX, __asm__ volatile("adox %%rax, %%rcx" : : : "rcx", "cc"), 1);
+}
+
+/* The same operations in the widths and forms that came at different times. */
+static void widths(void) {
+    EXPECT(leaf1_c & bit_AVX, __asm__ volatile("vpaddb %%xmm0, %%xmm0, %%xmm0" : : : "xmm0"), 1);
+    EXPECT(leaf1_c & bit_AVX,
+           __asm__ volatile("vbroadcastss %0, %%xmm0"
+                            :
+                            : "m"(in16)
+                            : "xmm0"),
+           1);
+    EXPECT(leaf7_b & bit_AVX2, __asm__ volatile("vbroadcastss %%xmm0, %%xmm0" : : : "xmm0"), 1);
+    EXPECT(leaf7_b & bit_AVX2,
+           __asm__ volatile("vpmovmskb %%ymm0, %%eax; vzeroupper"
+                            :
+                            :
+                            : "rax", "xmm0"),
+           1);
+    EXPECT(leaf7_b & bit_AVX2,
+           __asm__ volatile("vpermq $0, %%ymm0, %%ymm0; vzeroupper"
+                            :
+                            :
+                            : "xmm0"),
+           1);
+    EXPECT((leaf1_c & bit_AVX) && (leaf1_c & bit_AES),
+           __asm__ volatile("vaesenc %%xmm0, %%xmm0, %%xmm0"
+                            :
+                            :
+                            : "xmm0"),
+           1);
+    EXPECT((leaf1_c & bit_AVX) && (leaf1_c & bit_PCLMUL),
+           __asm__ volatile("vpclmulqdq $0, %%xmm0, %%xmm0, %%xmm0"
+                            :
+                            :
+                            : "xmm0"),
+           1);
+    EXPECT(leaf7_c & bit_VPCLMULQDQ,
+           __asm__ volatile("vpclmulqdq $0, %%ymm0, %%ymm0, %%ymm0; vzeroupper"
+                            :
+                            :
+                            : "xmm0"),
+           1);
+    EXPECT(leaf7_b & bit_SHA, __asm__ volatile("sha256rnds2 %%xmm0, %%xmm0" : : : "xmm0"), 1);
+    EXPECT(leaf1_c & bit_OSXSAVE, __asm__ volatile("xsave %0" : "=m"(area) : "a"(0), "d"(0)), 1);
+    EXPECT(leaf1_c & bit_FMA,
+           __asm__ volatile("vfnmsub231ps %%ymm0, %%ymm0, %%ymm0; vzeroupper"
+                            :
+                            :
+                            : "xmm0"),
+           1);
+}
+
+static unsigned leaf13_1(void) {
+    unsigned a, b, c, d;
+    __cpuid_count(13, 1, a, b, c, d);
+    return a;
+}
+
+/* XGETBV with ECX 1 tells what is in use: here nothing that was not touched. */
+static void in_use(void) {
+    static const float one = 1;
+    uint32_t after, before;
+    if (!(leaf1_c & bit_OSXSAVE) || !(leaf13_1() & 4) || !(leaf1_c & bit_AVX))
+        return;
+    __asm__ volatile("vzeroall; mov $1, %%ecx; xgetbv; mov %%eax, %0;"
+                     "vbroadcastss %2, %%ymm0; mov $1, %%ecx; xgetbv; mov %%eax, %1; vzeroall"
+                     : "=&r"(before), "=&r"(after)
+                     : "m"(one)
+                     : "rax", "rcx", "rdx", "xmm0");
+    CHECK(!(before & 4));
+    CHECK((after & 6) == 6);
 }
 
 static void vectors(void) {
@@ -213,6 +314,9 @@ int main(void) {
     identify();
     general();
     vectors();
+    rarer();
+    widths();
+    in_use();
     descriptors();
     return guest_done();
 }
