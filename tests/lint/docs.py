@@ -2,6 +2,7 @@
 # plugin interface names tests that exist, links lead to files. docs.py SOURCE-ROOT
 import os
 import re
+import subprocess
 import sys
 
 import tap
@@ -56,5 +57,14 @@ def links():
 
 tap.check('the device of the guide is the example', guide())
 tap.check('each rule of the plugin interface has its test', rules())
+def font():
+    header = os.path.join(root, 'core/include/blink/font.h')
+    run = subprocess.run([sys.executable, os.path.join(root, 'core/font/font.py'), '--check', header],
+                         capture_output=True, text=True)
+    if run.returncode:
+        yield run.stderr.strip()
+
+
 tap.check('links lead to files', links())
+tap.check('the font is what its script makes', font())
 tap.done()
