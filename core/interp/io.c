@@ -3,7 +3,7 @@
  * or, under a guest ABI, a device's claim allows. AMD64 manual volume 2, 12.2.4.
  */
 #include "bus/bus.h"
-#include "interp/alu.h"
+#include "interp/limit.h"
 #include "mem/space.h"
 
 /* Two bytes of the task-state segment, with the rights of the processor; #GP beyond its limit. */
@@ -79,6 +79,7 @@ HANDLER(string_io) {
     check_port(cpu, i, port, size);
     while (!rep || (cpu->gpr[BLINK_RCX] & mask)) {
         uint64_t a = base + (cpu->gpr[reg] & mask);
+        check_limit(cpu, i, seg, cpu->gpr[reg] & mask);
         if (!wide)
             a = (uint32_t)a;
         if (input) {

@@ -112,14 +112,9 @@ HANDLER(popf) {
 
 HANDLER(leave_any) {
     uint32_t size = i->opsize;
-    uint64_t sp = cpu->gpr[BLINK_RSP];
-    put_sized(cpu, BLINK_RSP, stack_width(cpu), cpu->gpr[BLINK_RBP]);
-    uint64_t moved = cpu->gpr[BLINK_RSP];
-    uint64_t a = stack_address(cpu, i, size, 0);
-    cpu->gpr[BLINK_RSP] = sp; /* should the load fault */
-    uint64_t v = ld_sized(cpu, i, a, size);
-    cpu->gpr[BLINK_RSP] = moved;
-    stack_move(cpu, size);
+    int64_t up = (int64_t)(cpu->gpr[BLINK_RBP] - cpu->gpr[BLINK_RSP]);
+    uint64_t v = stack_peek(cpu, i, size, up);
+    stack_move(cpu, up + (int64_t)size);
     put_sized(cpu, BLINK_RBP, size, v);
     NEXT();
 }

@@ -3,7 +3,7 @@
  * tell how far the work has come, so a fault or an event in the middle resumes there. Forward
  * MOVS and STOS go page by page with the host's own block functions.
  */
-#include "interp/alu.h"
+#include "interp/limit.h"
 
 #define STRING_PAGE 4096u
 
@@ -61,17 +61,6 @@ static const struct blink_insn *interrupted(struct blink_cpu *cpu, const struct 
 
 static inline bool attention(struct blink_cpu *cpu) {
     return unlikely(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) != 0);
-}
-
-/* Segment limits outside 64-bit mode: #GP for one element at offset `at`. */
-static inline void check_limit(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t seg,
-                               uint64_t at) {
-    const struct blink_seg *g = &cpu->seg[seg];
-    if ((cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64)
-        return;
-    bool down = (g->attr & 0x0c) == 0x04 && (g->attr & 0x10);
-    if (unlikely(down ? at <= g->limit : at + i->opsize - 1 > g->limit))
-        RAISE(seg == BLINK_SEG_SS ? BLINK_EXC_SS : BLINK_EXC_GP, 0);
 }
 
 /* How many elements fit before the page of `a` ends, at most `left`. */
