@@ -187,30 +187,23 @@ int64_t lx_clone_thread(struct lx_call *c, const struct lx_request *q) {
 
 /* ---- the end ---- */
 
-/* Mark one mutex of a dead owner and wake who waits: handle_futex_death of Linux. */
-static void robust_one(struct lx_thread *t, uint64_t address, uint32_t tid, bool pending) {
-    struct blink_mem_span span;
-    uint64_t size = 4;
-    uint32_t count = 1, old;
+/*
+ * Mark one mutex of a dead owner and wake who waits: handle_futex_death of Linux. Not in one piece:
+ * what may come between is a waiter's bit, and a waiter that the store takes the bit from either
+ * sees the word changed before it sleeps, or is woken.
+ */
+static void robust_one(struct lx_thread *t, uint64_t address, bool pending) {
     const struct blink_mem_iface *mem = &t->abi->mem;
-    if (address % 4 || mem->pin(t->cpu->mem, address, &size, BLINK_PROT_WRITE, &span, &count))
+    uint32_t old;
+    if (address % 4 || mem->copy_in(t->cpu->mem, &old, address, sizeof old))
         return;
-    uint32_t *word = span.host;
-    bool wake = false;
-    old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
-    while ((old & FUTEX_TID_MASK) == tid) {
+    if ((old & FUTEX_TID_MASK) == (uint32_t)t->tid) {
         uint32_t dead = (old & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-        if (__atomic_compare_exchange_n(word, &old, dead, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_SEQ_CST)) {
-            wake = old & FUTEX_WAITERS;
-            break;
-        }
+        if (mem->copy_out(t->cpu->mem, address, &dead, sizeof dead) == 0)
+            lx_futex_wake(t, address, 1);
+    } else if (pending && old == 0) {
+        lx_futex_wake(t, address, 1); /* it was about to be handed over */
     }
-    /* It was about to be handed over. */
-    wake |= pending && old == 0;
-    mem->unpin(t->cpu->mem, address, size, BLINK_PROT_WRITE);
-    if (wake)
-        lx_futex_wake(t, address, 1);
 }
 
 /* struct robust_list_head: next, offset of the word, the entry under change. Bit 0 of a pointer
@@ -224,13 +217,13 @@ static void robust_walk(struct lx_thread *t) {
     for (int k = 0; k < ROBUST_LIMIT && entry != t->robust_list; k++) {
         bool good = mem->copy_in(t->cpu->mem, &next, entry, sizeof next) == 0;
         if (entry != pending)
-            robust_one(t, entry + head[1], (uint32_t)t->tid, false);
+            robust_one(t, entry + head[1], false);
         if (!good)
             return;
         entry = next & ~UINT64_C(1);
     }
     if (pending)
-        robust_one(t, pending + head[1], (uint32_t)t->tid, true);
+        robust_one(t, pending + head[1], true);
 }
 
 void lx_thread_end(struct blink_plugin *self, struct blink_cpu *cpu) {
