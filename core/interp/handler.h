@@ -164,9 +164,9 @@ static inline void load_bytes(struct blink_cpu *cpu, const struct blink_insn *i,
                               void *out, uint32_t size) {
     faults(cpu, i);
 #if INTERP_PAGED
-    const struct blink_tlb_entry *e = &cpu->tlb[(a >> 12) & (BLINK_TLB_ENTRIES - 1)];
-    if (likely(((a + size - 1) & ~UINT64_C(0xfff)) == e->tag_read))
-        memcpy(out, (const void *)(uintptr_t)(a + e->addend), size);
+    const void *p = blink_tlb_find(cpu, cpu->tlb.read, a, size);
+    if (likely(p != NULL))
+        memcpy(out, p, size);
     else
         interp_load_slow(cpu, a, out, size, 0);
 #else
@@ -180,9 +180,9 @@ static inline void loadw_bytes(struct blink_cpu *cpu, const struct blink_insn *i
                                void *out, uint32_t size) {
     faults(cpu, i);
 #if INTERP_PAGED
-    const struct blink_tlb_entry *e = &cpu->tlb[(a >> 12) & (BLINK_TLB_ENTRIES - 1)];
-    if (likely(((a + size - 1) & ~UINT64_C(0xfff)) == e->tag_write))
-        memcpy(out, (const void *)(uintptr_t)(a + e->addend), size);
+    const void *p = blink_tlb_find(cpu, cpu->tlb.write, a, size);
+    if (likely(p != NULL))
+        memcpy(out, p, size);
     else
         interp_load_slow(cpu, a, out, size, 1);
 #else
@@ -214,9 +214,9 @@ static inline void store_bytes(struct blink_cpu *cpu, const struct blink_insn *i
                                const void *in, uint32_t size) {
     faults(cpu, i);
 #if INTERP_PAGED
-    const struct blink_tlb_entry *e = &cpu->tlb[(a >> 12) & (BLINK_TLB_ENTRIES - 1)];
-    if (likely(((a + size - 1) & ~UINT64_C(0xfff)) == e->tag_write))
-        memcpy((void *)(uintptr_t)(a + e->addend), in, size);
+    void *p = blink_tlb_find(cpu, cpu->tlb.write, a, size);
+    if (likely(p != NULL))
+        memcpy(p, in, size);
     else
         interp_store_slow(cpu, a, in, size);
 #else
@@ -232,9 +232,9 @@ static inline void *atomic_at(struct blink_cpu *cpu, const struct blink_insn *i,
                               uint32_t size) {
     faults(cpu, i);
 #if INTERP_PAGED
-    const struct blink_tlb_entry *e = &cpu->tlb[(a >> 12) & (BLINK_TLB_ENTRIES - 1)];
-    if (likely(((a + size - 1) & ~UINT64_C(0xfff)) == e->tag_write))
-        return (void *)(uintptr_t)(a + e->addend);
+    void *p = blink_tlb_find(cpu, cpu->tlb.write, a, size);
+    if (likely(p != NULL))
+        return p;
     return interp_atomic_slow(cpu, a, size);
 #else
     (void)size;

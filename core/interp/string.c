@@ -82,14 +82,13 @@ static void copy_chunk(struct blink_cpu *cpu, const struct blink_insn *i, uint64
     uint8_t *to = atomic_at(cpu, i, dst, 1);
     (void)probe;
 #if INTERP_PAGED
-    const struct blink_tlb_entry *e = &cpu->tlb[(src >> 12) & (BLINK_TLB_ENTRIES - 1)];
-    if (unlikely(!to || e->tag_read != (src & ~UINT64_C(0xfff)))) {
+    const uint8_t *from = blink_tlb_find(cpu, cpu->tlb.read, src, 1);
+    if (unlikely(!to || !from)) {
         /* A device, or the destination evicted the source's entry: the slow way. */
         for (size_t k = 0; k < bytes; k++)
             st8(cpu, i, dst + k, ld8(cpu, i, src + k));
         return;
     }
-    const uint8_t *from = (const uint8_t *)(uintptr_t)(src + e->addend);
 #else
     const uint8_t *from = (const uint8_t *)(uintptr_t)(src + cpu->bias);
 #endif

@@ -280,7 +280,8 @@ void machine_print_plugins(struct blink_machine *m) {
 
 static void print_exits(struct blink_machine *m, const struct blink_exec_stats *s) {
     static const char *const names[BLINK_EXIT_COUNT] = {
-        "none", "block", "attention", "syscall", "interrupt", "fault", "halt", "rewritten", "stop",
+        "none",  "block", "attention", "syscall", "interrupt",
+        "fault", "halt",  "rewritten", "stop",    "alone",
     };
     char text[512];
     size_t n = (size_t)snprintf(text, sizeof text, "exits:");

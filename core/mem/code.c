@@ -1,7 +1,7 @@
 /*
  * Which pages have translated code, and what happens when they are written. In linear memory the
  * host's page is write-protected and the store faults (fault.c); in paged memory it has no
- * tag_write in any TLB and mem_translate sees it.
+ * entry for writing in any TLB and mem_translate sees it.
  *
  * A page of a shared mapping that can also be written through another mapping of the same file is
  * never tracked: its blocks run once. Writes by write(2) or by another process are not noticed.
@@ -229,6 +229,21 @@ bool mem_code_track(struct blink_cpu *cpu, uint64_t start, uint64_t end) {
     uint64_t at = PAGE_DOWN(start), pages = ((end - 1 - at) >> 12) + 1;
     for (; pages > 0 && ok; pages--, at += BLINK_PAGE_SIZE)
         ok = track(cpu->mem, cpu, at);
+    return ok;
+}
+
+bool mem_code_is_tracked(struct blink_cpu *cpu, uint64_t start, uint64_t end) {
+    struct blink_mem *mem = cpu->mem;
+    struct mem_fault fault;
+    struct walk w = {0};
+    bool ok = true;
+    mem_lock(mem);
+    for (uint64_t at = PAGE_DOWN(start); at < end && ok; at += BLINK_PAGE_SIZE) {
+        ok = !mem->system || walk_linear(mem, cpu, at, BLINK_PROT_EXEC, &w, &fault);
+        const struct code_page *p = ok ? find(&mem->code, mem->system ? w.phys : at) : NULL;
+        ok = p && p->tracked && p->settled;
+    }
+    mem_unlock(mem);
     return ok;
 }
 

@@ -207,7 +207,8 @@ void mem_fork_parent(struct blink_mem *mem) {
 void mem_after_fork(struct blink_mem *mem) {
     /* This thread locked it; those that waited are not in this process. */
     mem->pin_count = 0;
-    backing_flush_limbo(mem);
+    if (mem->strategy == MEM_PAGED)
+        backing_flush_limbo(mem);
     mem_unlock(mem);
 }
 

@@ -112,6 +112,8 @@ size_t mem_fetch(struct blink_cpu *cpu, uint64_t address, void *out, size_t size
  * run once, uncached.
  */
 bool mem_code_track(struct blink_cpu *cpu, uint64_t start, uint64_t end);
+/* Whether all of [start, end) is tracked, and writes to it do call. */
+bool mem_code_is_tracked(struct blink_cpu *cpu, uint64_t start, uint64_t end);
 /* All blocks were flushed: nothing is tracked any more. */
 void mem_code_forget(struct blink_mem *mem);
 

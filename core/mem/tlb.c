@@ -7,28 +7,36 @@
 #include "cpu/cpu.h"
 #include "mem/internal.h"
 
-#define ABSENT UINT64_MAX
+/* The untouched entry of this page would meet it. */
+#define FIRST blink_tlb_index(0 - BLINK_TLB_BIAS)
 
-static struct blink_tlb_entry *slot(struct blink_cpu *cpu, uint64_t address) {
-    return &cpu->tlb[(address >> 12) & (BLINK_TLB_ENTRIES - 1)];
-}
-
-static void clear(struct blink_tlb_entry *e) {
-    e->tag_read = e->tag_write = e->tag_exec = ABSENT;
+static void clear(struct blink_cpu *cpu, uint32_t k) {
+    cpu->tlb.read[k] = cpu->tlb.write[k] = blink_tlb_absent(k);
+    cpu->tlb.addend[k] = 0;
 }
 
 void mem_tlb_flush(struct blink_cpu *cpu) {
-    for (uint32_t k = 0; k < BLINK_TLB_ENTRIES; k++)
-        clear(&cpu->tlb[k]);
+    struct blink_tlb *t = &cpu->tlb;
+    if (t->used > BLINK_TLB_LISTED) {
+        memset(t->read, 0, sizeof t->read);
+        memset(t->write, 0, sizeof t->write);
+        memset(t->addend, 0, sizeof t->addend);
+    } else {
+        for (uint32_t n = 0; n < t->used; n++)
+            t->read[t->list[n]] = t->write[t->list[n]] = t->addend[t->list[n]] = 0;
+    }
+    t->used = 0;
+    clear(cpu, FIRST);
 }
 
 void mem_tlb_flush_page(struct blink_cpu *cpu, uint64_t address) {
     const struct blink_mem *mem = cpu->mem;
+    uint32_t k = blink_tlb_index(address);
     /* The page may be large, and its pieces be anywhere. */
     if (mem && __atomic_load_n(&mem->large_pages, __ATOMIC_RELAXED))
         mem_tlb_flush(cpu);
-    else
-        clear(slot(cpu, address));
+    else if (cpu->tlb.read[k])
+        clear(cpu, k);
 }
 
 void tlb_flush_all(struct blink_mem *mem) {
@@ -37,23 +45,29 @@ void tlb_flush_all(struct blink_mem *mem) {
 }
 
 void tlb_flush_range(struct blink_mem *mem, uint64_t start, uint64_t end) {
-    if ((end - start) >> 12 >= BLINK_TLB_ENTRIES) {
+    if ((end - start) >> 12 >= BLINK_TLB_LISTED) {
         tlb_flush_all(mem);
         return;
     }
     for (uint32_t k = 0; k < mem->cpu_count; k++)
         for (uint64_t at = start; at < end; at += BLINK_PAGE_SIZE)
-            clear(slot(mem->cpus[k], at));
+            if (mem->cpus[k]->tlb.read[blink_tlb_index(at)])
+                clear(mem->cpus[k], blink_tlb_index(at));
 }
 
 static void fill(struct blink_cpu *cpu, uint64_t address, const void *host, const struct walk *w,
                  bool code) {
-    struct blink_tlb_entry *e = slot(cpu, address);
+    struct blink_tlb *t = &cpu->tlb;
     uint64_t page = PAGE_DOWN(address);
-    e->addend = (uintptr_t)host - address;
-    e->tag_read = page;
-    e->tag_write = w->write && w->dirty && !code ? page : ABSENT;
-    e->tag_exec = w->exec ? page : ABSENT;
+    uint32_t k = blink_tlb_index(address);
+    if (!t->read[k] && t->used <= BLINK_TLB_LISTED) {
+        if (t->used < BLINK_TLB_LISTED)
+            t->list[t->used] = (uint16_t)k;
+        t->used++;
+    }
+    t->addend[k] = (uintptr_t)host - address;
+    t->read[k] = blink_tlb_tag(page);
+    t->write[k] = w->write && w->dirty && !code ? blink_tlb_tag(page) : blink_tlb_absent(k);
 }
 
 static void *translate_paged(struct blink_mem *mem, struct blink_cpu *cpu, uint64_t address,

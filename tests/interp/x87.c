@@ -381,9 +381,9 @@ static void test_paged(void **state) {
     (void)state;
     failures = 0;
     uint64_t page = (uint64_t)(uintptr_t)operand;
-    struct blink_tlb_entry *e = &cpu->tlb[(page >> 12) & (BLINK_TLB_ENTRIES - 1)];
-    e->tag_read = e->tag_write = page;
-    e->addend = 0;
+    uint32_t slot = blink_tlb_index(page);
+    cpu->tlb.read[slot] = cpu->tlb.write[slot] = blink_tlb_tag(page);
+    cpu->tlb.addend[slot] = 0;
     for (uint32_t k = 0; k < FORMS; k++)
         if (forms[k].memory)
             compare_form(&forms[k], 0, 0, MODE64 | BLINK_MODE_PAGED, 200);

@@ -119,11 +119,10 @@ int space_teardown(void **state) {
 /* Host address by the TLB, or through the slow path. */
 static void *paged_address(struct space *s, uint64_t address, uint32_t access,
                            struct mem_fault *fault) {
-    const struct blink_tlb_entry *e = &s->cpu->tlb[(address >> 12) & (BLINK_TLB_ENTRIES - 1)];
-    uint64_t tag = access == W ? e->tag_write : e->tag_read;
-    if (tag == (address & ~UINT64_C(0xfff)))
-        return (void *)(uintptr_t)(address + e->addend);
-    void *p;
+    const struct blink_tlb *t = &s->cpu->tlb;
+    void *p = blink_tlb_find(s->cpu, access == W ? t->write : t->read, address, 1);
+    if (p)
+        return p;
     do {
         p = mem_translate(s->cpu, address, access, fault);
     } while (!p && fault->vector == MEM_VECTOR_SMC);

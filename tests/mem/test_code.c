@@ -35,11 +35,10 @@ static void test_store(void **state) {
     track(s, ARENA + PAGE);
     if (mem_strategy_of(s->mem) == MEM_PAGED) {
         /* No vCPU may store without being seen. */
-        const struct blink_tlb_entry *e =
-            &s->cpu->tlb[((ARENA + PAGE) >> 12) & (BLINK_TLB_ENTRIES - 1)];
-        assert_int_not_equal(e->tag_write, ARENA + PAGE);
+        const uint64_t *tags = s->cpu->tlb.write;
+        assert_null(blink_tlb_find(s->cpu, tags, ARENA + PAGE, 1));
         assert_int_equal(load(s, ARENA + PAGE), 0x11);
-        assert_int_not_equal(e->tag_write, ARENA + PAGE);
+        assert_null(blink_tlb_find(s->cpu, tags, ARENA + PAGE, 1));
     }
     s->on_drop = check_old;
     s->arg = ARENA + PAGE;
@@ -213,7 +212,7 @@ static void test_host_fault_kinds(void **state) {
                          MEM_FAULT_FOREIGN);
         assert_int_equal(mem_host_fault(s->mem, 0, true, false, true, &f), MEM_FAULT_FOREIGN);
         store(s, ARENA, 1);
-        host = ARENA + s->cpu->tlb[(ARENA >> 12) & (BLINK_TLB_ENTRIES - 1)].addend;
+        host = ARENA + s->cpu->tlb.addend[blink_tlb_index(ARENA)];
     } else {
         assert_int_equal(mem_host_fault(s->mem, 0, true, false, true, &f), MEM_FAULT_GUEST);
         assert_int_equal(f.vector, BLINK_EXC_GP);

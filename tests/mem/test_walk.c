@@ -238,8 +238,11 @@ static void test_tlb(void **state) {
     long_tables(s, P | WR);
     assert_int_equal(load(s, 0), 1);
     assert_int_equal(load(s, 5 * PAGE), 6);
-    const struct blink_tlb_entry *e = &s->cpu->tlb[0];
-    assert_int_equal(e->tag_read, 0);
+    const struct blink_tlb *t = &s->cpu->tlb;
+    assert_non_null(blink_tlb_find(s->cpu, t->read, 0, 1));
+    assert_non_null(blink_tlb_find(s->cpu, t->read, 0xffc, 4));
+    assert_null(blink_tlb_find(s->cpu, t->read, 0xffd, 4));
+    assert_null(blink_tlb_find(s->cpu, t->read, 0 - BLINK_TLB_BIAS, 1));
     /* What is cached stays until it is flushed, as in hardware. */
     put64(s, L1, (DATA + 8 * PAGE) | P | WR);
     put64(s, L1 + 5 * 8, (DATA + 9 * PAGE) | P | WR);
@@ -250,16 +253,20 @@ static void test_tlb(void **state) {
     mem_tlb_flush(s->cpu);
     assert_int_equal(load(s, 5 * PAGE), 10);
     /* Two pages of one slot. */
-    put64(s, L2 + 2 * 8, L1 | P | WR);
-    assert_int_equal(load(s, 0x400000), 9);
+    put64(s, L2 + 128 * 8, L1 | P | WR);
+    assert_int_equal(load(s, 0x10000000), 9);
+    assert_null(blink_tlb_find(s->cpu, t->read, 0, 1));
     assert_int_equal(load(s, 0), 9);
-    /* A read-only page has no tag for writing; a page without execution none for that. */
+    /* A read-only page has no tag for writing. */
     put64(s, L1 + 10 * 8, (DATA + 10 * PAGE) | P | NX);
     assert_int_equal(load(s, 10 * PAGE), 11);
-    e = &s->cpu->tlb[10];
-    assert_int_equal(e->tag_read, 10 * PAGE);
-    assert_int_not_equal(e->tag_write, 10 * PAGE);
-    assert_int_not_equal(e->tag_exec, 10 * PAGE);
+    assert_non_null(blink_tlb_find(s->cpu, t->read, 10 * PAGE, 1));
+    assert_null(blink_tlb_find(s->cpu, t->write, 10 * PAGE, 1));
+    assert_null(blink_tlb_find(s->cpu, t->write, 11 * PAGE - 1, 1));
+    /* What has been flushed is not there, for whatever address shares the slot. */
+    mem_tlb_flush_page(s->cpu, 10 * PAGE);
+    for (uint64_t a = 10 * PAGE; a < UINT64_C(1) << 47; a = a * 2 + 10 * PAGE)
+        assert_null(blink_tlb_find(s->cpu, t->read, (a & ~UINT64_C(0xfffffff)) | 10 * PAGE, 1));
 }
 
 static void test_two_level(void **state) {

@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 /* Increased by hand with every change to the layout below; the golden-file test notices. */
-#define BLINK_CPU_LAYOUT 3u
+#define BLINK_CPU_LAYOUT 4u
 
 /* Numbers of the general registers in gpr[]. */
 enum {
@@ -95,16 +95,40 @@ union blink_ymm {
     double f64[4];
 };
 
-/* One entry of the software TLB, direct-mapped by linear page number. A tag is the linear address
- * of the page, or all ones. A hit gives host address = linear address + addend. An access of n
- * bytes at a hits if ((a + n - 1) & ~0xfff) equals the tag at the index of a. */
-struct blink_tlb_entry {
-    uint64_t tag_read;
-    uint64_t tag_write; /* absent for clean pages (D bit), read-only pages and pages with code */
-    uint64_t tag_exec;
-    uint64_t addend;
+/*
+ * The software TLB, direct-mapped by 16 bits of the linear page number, so that generated code
+ * finds an entry without touching a flag. `read` and `write` hold minus the linear address of the
+ * page, less BLINK_TLB_BIAS; one that is not there, a value that no address of its index can meet;
+ * 0, that the entry has not been used since the last flush. An access of n bytes at `a` hits if, by
+ * the entry of its last byte, a + read + BLINK_TLB_BIAS <= 4096 - n; the host address is
+ * a + addend. `write` is absent for clean pages (D bit), read-only pages and pages with code.
+ *
+ * The bits from 27 of that sum tell the same: in an entry that is not there bit 27 is always set,
+ * and a page of another address that shares the index differs in one of the bits 28-63.
+ */
+#define BLINK_TLB_ENTRIES 65536u
+#define BLINK_TLB_BIAS    UINT64_C(0x8000000)
+#define BLINK_TLB_LISTED  4096u
+struct blink_tlb {
+    uint64_t read[BLINK_TLB_ENTRIES];
+    uint64_t write[BLINK_TLB_ENTRIES];
+    uint64_t addend[BLINK_TLB_ENTRIES];
+    /* Entries used since the last flush; more than BLINK_TLB_LISTED: too many to be listed. */
+    uint32_t used;
+    uint16_t list[BLINK_TLB_LISTED];
 };
-#define BLINK_TLB_ENTRIES 1024u
+
+/* Index of the entry for a linear address. */
+static inline uint32_t blink_tlb_index(uint64_t address) {
+    return (uint32_t)(address >> 12) & (BLINK_TLB_ENTRIES - 1);
+}
+/* Value of `read` and `write` for a page, and for an entry that is not there. */
+static inline uint64_t blink_tlb_tag(uint64_t page) {
+    return 0 - page - BLINK_TLB_BIAS;
+}
+static inline uint64_t blink_tlb_absent(uint32_t index) {
+    return blink_tlb_tag(((uint64_t)index + 1) << 12);
+}
 
 /* Reasons in blink_cpu.attention: set by any thread with an atomic OR, cleared by the vCPU. While
  * it is non-zero no block is entered through a chain. */
@@ -126,6 +150,7 @@ enum {
     BLINK_EXIT_HLT,       /* HLT at CPL 0; rip is after it */
     BLINK_EXIT_SMC,       /* the store at rip hit a page with translated code */
     BLINK_EXIT_STOP,      /* the vCPU ends */
+    BLINK_EXIT_ALONE,     /* the instruction at rip is to be interpreted, by itself */
     BLINK_EXIT_COUNT
 };
 
@@ -231,10 +256,20 @@ struct blink_cpu {
     void *exec_private;            /* core's execution loop */
     void *abi_private;             /* the guest ABI's thread state */
     void *jit_private;             /* the active JIT's */
-    uint64_t jit_slot[16];         /* scratch of the active JIT's generated code */
+    uint64_t jit_slot[32];         /* scratch of the active JIT's generated code */
 
-    struct blink_tlb_entry tlb[BLINK_TLB_ENTRIES];
+    struct blink_tlb tlb; /* last; large, and most of it never touched */
 };
+
+/* Host address of `size` bytes at linear address `a` if the TLB has them, or NULL. `tags` is
+ * cpu->tlb.read or write. [vcpu] */
+static inline void *blink_tlb_find(const struct blink_cpu *cpu, const uint64_t *tags, uint64_t a,
+                                   uint32_t size) {
+    uint32_t k = blink_tlb_index(a);
+    if (__builtin_expect(a + tags[k] + BLINK_TLB_BIAS <= 4096 - size, 1))
+        return (void *)(uintptr_t)(a + cpu->tlb.addend[k]);
+    return NULL;
+}
 
 /* RFLAGS as the guest sees it, gathered from the lazy form. [vcpu] */
 static inline uint64_t blink_cpu_get_flags(const struct blink_cpu *cpu) {

@@ -85,20 +85,6 @@ static int exec_thread_create(struct blink_cpu *parent, const struct blink_cpu *
     return 0;
 }
 
-/* The process is gone at once: it has not begun a thread, so none ends. */
-static int64_t exec_share(struct blink_cpu *parent, const struct blink_cpu *state, void *arg,
-                          uint64_t flags, int32_t *pidfd) {
-    struct fakehost_exec *e = &parent->machine->exec;
-    e->shares++;
-    e->share_flags = flags;
-    free(e->thread_cpu);
-    e->thread_cpu = fake_alloc(sizeof *e->thread_cpu);
-    *e->thread_cpu = *state;
-    e->thread_arg = arg;
-    (void)pidfd;
-    return e->share_result;
-}
-
 static void exec_exit_machine(struct blink_machine *m, int32_t status) {
     m->exec.exited = true;
     m->exec.exit_status = status;
@@ -155,7 +141,6 @@ const struct blink_exec_iface fakehost_exec_iface = {
     .count = exec_count,
     .stats = exec_stats,
     .cpuid = exec_cpuid,
-    .share = exec_share,
 };
 
 /* ---- for the test ---- */
@@ -187,8 +172,6 @@ struct blink_cpu *fakehost_cpu(struct fakehost *fh) {
     cpu->cr4 = 0x406b0;    /* OSXSAVE OSXMMEXCPT OSFXSR PGE PAE PSE */
     cpu->efer = 0xd01;     /* NXE LMA LME SCE */
     cpu->xcr0 = 7;
-    for (size_t k = 0; k < BLINK_TLB_ENTRIES; k++)
-        cpu->tlb[k].tag_read = cpu->tlb[k].tag_write = cpu->tlb[k].tag_exec = UINT64_MAX;
     cpu->machine = m;
     cpu->mem = &m->mem;
     return cpu;
