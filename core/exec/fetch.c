@@ -110,6 +110,33 @@ struct block *fetch_single(struct vcpu *v) {
     return v->single;
 }
 
+static bool is_at(const struct block *b, const struct blink_cpu *cpu) {
+    return b && b->rip == cpu->rip && b->mode == cpu->mode &&
+           b->cs_base == cpu->seg[BLINK_SEG_CS].base;
+}
+
+struct block *fetch_alone(struct vcpu *v) {
+    const struct blink_cpu *cpu = v->cpu;
+    uint32_t k = (uint32_t)(cpu->rip ^ cpu->rip >> 6) & (ALONE_SLOTS - 1);
+    uint64_t generation = __atomic_load_n(&v->exec->map.generation, __ATOMIC_SEQ_CST);
+    if (v->alone[k].generation == generation && is_at(v->alone[k].block, cpu))
+        return v->alone[k].block;
+    /* Tracked before the bytes are read: a write after that begins a new generation. */
+    uint64_t linear = cpu->seg[BLINK_SEG_CS].base + cpu->rip;
+    bool tracked = mem_code_is_tracked(v->cpu, linear, linear + BLINK_INSN_MAX_LEN);
+    struct block *b = fetch_single(v);
+    if (!b || !tracked)
+        return b;
+    if (!v->alone[k].block)
+        v->alone[k].block = single_block();
+    if (!v->alone[k].block)
+        return b;
+    memcpy(v->alone[k].block, b, sizeof *b + sizeof b->insns[0]);
+    interp_bind_block(v->alone[k].block);
+    v->alone[k].generation = generation;
+    return v->alone[k].block;
+}
+
 static void tell_observers(struct vcpu *v, const struct block *b) {
     for (uint32_t k = 0; k < v->exec->observer_count; k++) {
         const struct exec_observer *o = &v->exec->observers[k];

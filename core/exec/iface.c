@@ -47,7 +47,6 @@ const struct blink_exec_iface exec_iface = {
     .count = count,
     .stats = stats,
     .cpuid = cpuid,
-    .share = process_share,
 };
 
 /* ---- blink.debug/1 ---- */

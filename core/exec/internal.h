@@ -13,6 +13,8 @@
 #include "exec/map.h"
 #include "interp/interp.h"
 
+#define ALONE_SLOTS 64u
+
 /* One vCPU and the host thread that runs it. */
 struct vcpu {
     struct interp_context context; /* first: interp_context and vcpu share their address */
@@ -20,20 +22,20 @@ struct vcpu {
     struct blink_cpu *cpu;
     struct vcpu *next; /* list of the machine, under exec->lock */
     pthread_t thread;
-    pid_t pid, tid;  /* of the host: what a signal is sent to */
     bool own_thread; /* thread_create made it */
-    /* Runs in a process of its own that shares this memory, see process.c; how many such processes
-     * are within each other; and memory that its replacement leaves to be freed. */
-    bool apart;
-    uint32_t depth;
-    void *leftover;
     void *start_arg; /* for the ABI's thread_begin */
     void *decoder;   /* decoding context of this thread */
     struct blink_jump_cache jumps;
     /* Blocks the loop found lately, by jump slot, NULL where empty: those that a JIT wants stay out
      * of `jumps`, through which the interpreter would run past the loop. */
     struct block *recent[INTERP_JUMP_SLOTS];
-    struct block *single;        /* a block of one instruction, see loop.c */
+    struct block *single; /* a block of one instruction, see loop.c */
+    /* Instructions that translated code left to the interpreter lately, each a block of one, and
+     * the map's generation they are good for. */
+    struct {
+        struct block *block;
+        uint64_t generation;
+    } alone[ALONE_SLOTS];
     struct block_info *jit_from; /* translated block left through a linkable exit, or NULL */
     uint32_t jit_exit;
 
@@ -119,6 +121,7 @@ int vcpu_create(struct exec *exec, struct vcpu **out);
 void vcpu_destroy(struct vcpu *v);          /* out of the list, counters kept */
 void vcpu_forget_others(struct vcpu *self); /* after fork */
 void vcpu_empty_jumps(struct vcpu *v);
+struct block *single_block(void); /* room for a block of one instruction; free() */
 void exec_stats(struct exec *exec, struct blink_exec_stats *out);
 void exec_log(struct exec *exec, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -139,6 +142,8 @@ struct block *vcpu_find(struct vcpu *v);
  * `max` 1 gives an uncached block in v->single. */
 struct block *fetch_block(struct vcpu *v);
 struct block *fetch_single(struct vcpu *v);
+/* The same, but kept for the next time while its page is tracked. */
+struct block *fetch_alone(struct vcpu *v);
 
 /* park.c */
 void park_init(struct exec *exec);
@@ -161,10 +166,6 @@ void park_after_fork(struct exec *exec);
 /* signals.c */
 int signals_attach(struct vcpu *v); /* on the vCPU's thread */
 void signals_detach(struct vcpu *v);
-void signals_free_stack(struct vcpu *v); /* of a vCPU whose thread is gone */
-struct vcpu *signals_current(void);      /* the vCPU of this thread, or NULL */
-/* A process that used this thread's memory is gone: the thread is `v`'s again, or nobody's. */
-void signals_regain(struct vcpu *v);
 int signals_install(void); /* handlers of the process, once */
 /* Around the making of a thread: block everything, give the old mask, restore it. */
 uint64_t signals_block(void);
@@ -198,11 +199,7 @@ int process_respawn(struct blink_cpu *cpu, const char *path, const char *guest_p
                     const char *const *argv, const char *const *envp);
 int process_thread_create(struct blink_cpu *parent, const struct blink_cpu *state, void *arg,
                           struct blink_cpu **out);
-int64_t process_share(struct blink_cpu *parent, const struct blink_cpu *state, void *arg,
-                      uint64_t flags, int32_t *pidfd);
 void process_exit(struct blink_machine *machine, int32_t status);
-/* End this host process at once, with nothing of it tidied up: others may use its memory. */
-_Noreturn void process_leave(int32_t status);
 
 /* jit.c; all with exec->lock held unless said otherwise. */
 #define JIT_WARM 2u /* runs in the interpreter before a block is translated */

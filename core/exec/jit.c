@@ -203,18 +203,29 @@ static void code_commit(struct blink_machine *machine, const struct blink_jit_sp
 }
 
 /* A block of its own, because a handler runs on into the record after its instruction. */
-static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) {
-    struct vcpu *v = vcpu_of(cpu);
+static struct block *alone(struct vcpu *v, const struct blink_insn *insn) {
     struct block *b = v->single;
     b->rip = insn->addr;
-    b->cs_base = cpu->seg[BLINK_SEG_CS].base;
-    b->mode = cpu->mode;
+    b->cs_base = v->cpu->seg[BLINK_SEG_CS].base;
+    b->mode = v->cpu->mode;
     b->count = 1;
     b->end_rip = insn->addr + insn->len;
     b->insns[0] = *insn;
     interp_bind_block(b);
+    return b;
+}
+
+static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) {
+    struct vcpu *v = vcpu_of(cpu);
     int in_jit = v->in_jit;
     __atomic_store_n(&v->in_jit, 0, __ATOMIC_SEQ_CST);
+    struct block *b = insn ? alone(v, insn) : fetch_alone(v);
+    if (!b) {
+        __atomic_store_n(&v->in_jit, in_jit, __ATOMIC_SEQ_CST);
+        uint32_t fault = cpu->exit_reason;
+        cpu->exit_reason = BLINK_EXIT_NONE;
+        return fault;
+    }
     interp_mxcsr_load(cpu); /* generated code may have changed it */
     interp_run(cpu, b->insns);
     interp_mxcsr_store(cpu);

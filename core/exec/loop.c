@@ -284,7 +284,7 @@ static bool handle_exit(struct vcpu *v) {
     v->cpu->exit_reason = BLINK_EXIT_NONE;
     if (reason == BLINK_EXIT_BLOCK || reason == BLINK_EXIT_NONE)
         return true;
-    if (reason != BLINK_EXIT_SMC)
+    if (reason != BLINK_EXIT_SMC && reason != BLINK_EXIT_ALONE)
         unpin(v);
     switch (reason) {
     case BLINK_EXIT_SYSCALL: return on_syscall(v);
@@ -292,6 +292,10 @@ static bool handle_exit(struct vcpu *v) {
     case BLINK_EXIT_FAULT: return on_fault(v);
     case BLINK_EXIT_HLT: return on_halt(v);
     case BLINK_EXIT_STOP: return false;
+    case BLINK_EXIT_ALONE:
+        v->context.link_from = NULL;
+        vcpu_single(v);
+        return true;
     case BLINK_EXIT_SMC:
         /* The rest of the block it stood in may be what it has just changed. */
         v->smc_drops++;
@@ -321,8 +325,6 @@ static bool one_round(struct vcpu *v) {
 
 static void end(struct vcpu *v) {
     struct exec *x = v->exec;
-    if (v->apart)
-        process_leave(x->status);
     unpin(v);
     if (x->abi)
         x->abi->thread_end(x->abi_self, v->cpu);

@@ -230,7 +230,7 @@ uint32_t map_drop(struct block_map *map, uint64_t start, uint64_t end, map_dropp
                   void *arg) {
     uint64_t first = start >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
     uint32_t n = 0;
-    map->generation++;
+    __atomic_store_n(&map->generation, map->generation + 1, __ATOMIC_SEQ_CST);
     bool all = last - first > map->page_mask;
     for (uint64_t step = 0, k = first; all ? step <= map->page_mask : k <= last; k++, step++) {
         uint32_t bucket = (uint32_t)(k & map->page_mask);

@@ -42,7 +42,7 @@ struct block_map {
     struct block_info **page; /* by page number, hashed */
     uint32_t page_mask;
     uint32_t count;
-    uint64_t generation; /* grows with every drop */
+    uint64_t generation; /* grows with every drop; atomic reads */
     uint64_t epoch;      /* grows with every reaping; atomic */
     struct block_info *dead;
     uint32_t dead_count; /* atomic reads */

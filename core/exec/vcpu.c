@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "cpu/cpu.h"
 #include "exec/internal.h"
@@ -20,17 +21,15 @@ void exec_log(struct exec *x, int32_t level, const char *format, ...) {
     x->options.hooks.log(x->options.hooks.machine, level, text);
 }
 
-static struct block *single_create(void) {
+struct block *single_block(void) {
     return calloc(1, sizeof(struct block) + 2 * sizeof(struct blink_insn));
 }
 
 static struct blink_cpu *cpu_create(void) {
-    void *p = NULL;
-    size_t size = (sizeof(struct blink_cpu) + 63) & ~(size_t)63;
-    if (posix_memalign(&p, 64, size))
-        return NULL;
-    memset(p, 0, size);
-    return p;
+    /* Pages of the TLB that are not used are never touched. */
+    void *p = mmap(NULL, sizeof(struct blink_cpu), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
 }
 
 static void decoder_free(struct vcpu *v) {
@@ -41,8 +40,11 @@ static void decoder_free(struct vcpu *v) {
 }
 
 static void vcpu_free(struct vcpu *v) {
+    for (uint32_t k = 0; k < ALONE_SLOTS; k++)
+        free(v->alone[k].block);
     free(v->single);
-    free(v->cpu);
+    if (v->cpu)
+        munmap(v->cpu, sizeof *v->cpu);
     free(v);
 }
 
@@ -57,7 +59,7 @@ int vcpu_create(struct exec *x, struct vcpu **out) {
         return -ENOMEM;
     v->exec = x;
     v->cpu = cpu_create();
-    v->single = single_create();
+    v->single = single_block();
     int rc = v->cpu && v->single ? 0 : -ENOMEM;
     if (rc == 0)
         rc = x->options.decoder->context_create(x->options.decoder_self, &v->decoder);

@@ -4,59 +4,89 @@
  */
 #include "emit.h"
 
-void branch_exit(struct emit *e, struct code *code, uint32_t exit, uint64_t rip) {
-    code->jump[exit] = e->at;
+#define ALL_REGS 0xffffu
+/* What an indirect branch arrives with in their slots. Not RAX: what a function returns should not
+ * wait for a store and a load. */
+#define CARRIED (BIT(BLINK_R11) | BIT(BLINK_RCX))
+
+void branch_exit(struct gen *g, uint32_t exit, uint64_t rip) {
+    struct emit *e = &g->hot;
+    track_restore(g, ALL_REGS);
+    g->code->exit_rip[exit] = rip;
+    track_exit(g, exit);
     emit_align(e, 1);
     emit8(e, 0xe9);
-    code->link[exit] = e->at;
-    code->exit_rip[exit] = rip;
+    g->code->link[exit] = e->at;
     emit32(e, 0);
 }
 
-static uint8_t since(const struct emit *e, const struct place *p) {
-    return (uint8_t)(e->at - p->start);
-}
-
-/* R11 and RCX of the guest go to their slots. Not RAX: what a function returns should not wait for
- * a store and a load. */
-static void spill(struct emit *e, struct place *p) {
-    emit_gs_store(e, BLINK_R11, SLOT(SLOT_A));
-    p->reg_a = BLINK_R11;
-    p->saved_a = since(e, p);
-    emit_gs_store(e, BLINK_RCX, SLOT(SLOT_B));
-    p->reg_b = BLINK_RCX;
-    p->saved_b = since(e, p);
-}
-
 /* To the landing of the block at R11. */
-static void dispatch(struct emit *e, const struct blink_plugin *self) {
+static void dispatch(struct gen *g) {
     static const uint8_t index[] = {0x41, 0x0f, 0xb7, 0xcb}; /* movzx ecx, r11w */
     static const uint8_t jump[] = {0xff, 0x24, 0xcd};        /* jmp [rcx * 8 + disp32] */
+    struct emit *e = &g->hot;
+    track_restore(g, ~CARRIED);
     emit_bytes(e, index, sizeof index);
     emit_bytes(e, jump, sizeof jump);
-    emit32(e, (uint32_t)(uintptr_t)self->table);
+    emit32(e, (uint32_t)(uintptr_t)g->self->table);
 }
 
-/* push qword [rip + literal]: the return address, wherever it lies. */
-static void push_return(struct emit *e, struct branch_context *b, uint64_t rip) {
+/* push imm32, or push qword [rip + literal]: the return address, wherever it lies. */
+static void push_linear(struct gen *g, uint64_t rip) {
     static const uint8_t push[] = {0xff, 0x35};
+    struct emit *e = &g->hot;
     if (rip <= INT32_MAX) {
         emit8(e, 0x68);
         emit32(e, (uint32_t)rip);
         return;
     }
     emit_bytes(e, push, sizeof push);
-    b->literal = rip;
-    b->literal_at = e->at;
+    g->literal = rip;
+    g->literal_at = e->at;
     emit32(e, 0);
 }
 
-static bool target_to_r11(struct emit *e, const struct blink_insn *i) {
+/* Exit 0's or R11's RIP, once what is left to do is to add `stack` to RSP. */
+static void track_branch(struct gen *g, bool direct, int32_t stack) {
+    if (direct) {
+        track_exit(g, 0);
+        g->now.stack = (int8_t)stack;
+        g->span[g->spans - 1].stack = (int8_t)stack;
+    } else {
+        track_r11(g, stack);
+    }
+}
+
+static bool push_return(struct gen *g, uint64_t rip, bool direct) {
+    if (!g->paged) {
+        push_linear(g, rip);
+        track_branch(g, direct, 0);
+        return true;
+    }
+    if (!paged_push(g, rip))
+        return false;
+    track_branch(g, direct, -8);
+    emit_lea(&g->hot, BLINK_RSP, BLINK_RSP, BLINK_REG_NONE, -8);
+    track_branch(g, direct, 0);
+    return true;
+}
+
+/* R11 and RCX go to their slots, the target to R11. */
+static bool target_to_r11(struct gen *g, const struct blink_insn *i) {
     const struct blink_operand *o = &i->opnd[0];
+    struct emit *e = &g->hot;
+    uint32_t reads = o->kind == BLINK_OPND_GPR ? BIT(o->reg) : 0;
+    if (o->kind == BLINK_OPND_MEM && g->paged) {
+        track_hold(g, BIT(BLINK_R11));
+        return paged_load_r11(g, i);
+    }
+    if (!reads && o->kind != BLINK_OPND_MEM)
+        return false;
+    /* Their values are in the registers as well, until something else is put there. */
+    track_restore(g, reads);
+    track_hold(g, CARRIED & ~g->held);
     if (o->kind == BLINK_OPND_MEM)
         return rewrite_load_r11(e, i);
-    if (o->kind != BLINK_OPND_GPR)
-        return false;
     /* mov r11, reg */
     emit8(e, 0x4c | o->reg >> 3);
     emit8(e, 0x8b);
@@ -64,91 +94,89 @@ static bool target_to_r11(struct emit *e, const struct blink_insn *i) {
     return true;
 }
 
-static bool emit_jump(struct emit *e, const struct blink_insn *i, struct place *p,
-                      struct branch_context *b) {
+static bool emit_jump(struct gen *g, const struct blink_insn *i) {
     if (i->opnd[0].kind == BLINK_OPND_REL) {
-        branch_exit(e, b->code, 0, i->imm);
+        branch_exit(g, 0, i->imm);
         return true;
     }
-    spill(e, p);
-    if (!target_to_r11(e, i))
+    if (!target_to_r11(g, i))
         return false;
-    p->commit = since(e, p);
-    p->after = AFTER_R11;
-    dispatch(e, b->self);
+    track_r11(g, 0);
+    dispatch(g);
     return true;
 }
 
-static bool emit_call(struct emit *e, const struct blink_insn *i, struct place *p,
-                      struct branch_context *b) {
+static bool emit_call(struct gen *g, const struct blink_insn *i) {
     uint64_t back = i->addr + i->len;
     bool direct = i->opnd[0].kind == BLINK_OPND_REL;
-    if (!direct) {
-        spill(e, p);
-        if (!target_to_r11(e, i))
-            return false;
-    }
-    push_return(e, b, back);
-    p->commit = since(e, p);
-    p->after = direct ? AFTER_NEXT : AFTER_R11;
     if (direct)
-        branch_exit(e, b->code, 0, i->imm);
+        g->code->exit_rip[0] = i->imm;
+    else if (!target_to_r11(g, i))
+        return false;
+    if (!push_return(g, back, direct))
+        return false;
+    if (direct)
+        branch_exit(g, 0, i->imm);
     else
-        dispatch(e, b->self);
+        dispatch(g);
     return true;
 }
 
-static bool emit_return(struct emit *e, const struct blink_insn *i, struct place *p,
-                        struct branch_context *b) {
-    spill(e, p);
-    if (i->opnd[0].kind == BLINK_OPND_IMM) {
-        static const uint8_t load[] = {0x4c, 0x8b, 0x1c, 0x24}; /* mov r11, [rsp] */
-        static const uint8_t lea[] = {0x48, 0x8d, 0xa4, 0x24};  /* lea rsp, [rsp + disp32] */
-        emit_bytes(e, load, sizeof load);
-        emit_bytes(e, lea, sizeof lea);
-        emit32(e, 8 + (uint32_t)(i->imm & 0xffff));
-    } else {
+static bool emit_return(struct gen *g, const struct blink_insn *i) {
+    bool imm = i->opnd[0].kind == BLINK_OPND_IMM;
+    int32_t by = 8 + (imm ? (int32_t)(i->imm & 0xffff) : 0);
+    struct emit *e = &g->hot;
+    track_hold(g, CARRIED);
+    if (!imm && !g->paged) {
         emit8(e, 0x41); /* pop r11 */
         emit8(e, 0x5b);
+    } else {
+        struct where top = {BLINK_RSP, BLINK_REG_NONE, 0, 0};
+        if (!g->paged)
+            emit_rm(e, 0x8b, BLINK_R11, &top);
+        else if (!paged_top_r11(g))
+            return false;
+        emit_lea(e, BLINK_RSP, BLINK_RSP, BLINK_REG_NONE, by);
     }
-    p->commit = since(e, p);
-    p->after = AFTER_R11;
-    dispatch(e, b->self);
+    track_r11(g, 0);
+    dispatch(g);
     return true;
 }
 
-static void emit_conditional(struct emit *e, const struct blink_insn *i, struct code *code) {
+static void emit_conditional(struct gen *g, const struct blink_insn *i) {
+    struct emit *e = &g->hot;
+    track_restore(g, ALL_REGS);
     emit_align(e, 2);
     emit8(e, 0x0f);
     emit8(e, 0x80 | i->cc);
-    code->link[0] = e->at;
-    code->jump[0] = NO_JUMP;
-    code->exit_rip[0] = i->imm;
+    g->code->link[0] = e->at;
+    g->code->exit_rip[0] = i->imm;
     emit32(e, 0);
-    branch_exit(e, code, 1, i->addr + i->len);
+    branch_exit(g, 1, i->addr + i->len);
 }
 
 /* JRCXZ, LOOP and their kind have a short form only: it jumps over the exit of the other case.
  * Both exits are aligned, so the distance is a constant. */
-static void emit_counted(struct emit *e, const struct blink_insn *i, struct code *code) {
+static void emit_counted(struct gen *g, const struct blink_insn *i) {
+    struct emit *e = &g->hot;
     bool short_count = i->addrsize == 4;
     uint32_t lead = (short_count ? 1 : 0) + 2;
+    track_restore(g, ALL_REGS);
     emit_align(e, lead + 1);
     if (short_count)
         emit8(e, 0x67);
     emit8(e, i->raw[i->off_opcode]);
     emit8(e, 5 + 3);
-    branch_exit(e, code, 1, i->addr + i->len);
-    branch_exit(e, code, 0, i->imm);
+    branch_exit(g, 1, i->addr + i->len);
+    branch_exit(g, 0, i->imm);
 }
 
-bool branch_emit(struct emit *e, const struct blink_insn *i, struct place *p,
-                 struct branch_context *b) {
+bool branch_emit(struct gen *g, const struct blink_insn *i) {
     switch (i->op) {
-    case BLINK_OP_JMP: return emit_jump(e, i, p, b);
-    case BLINK_OP_CALL: return emit_call(e, i, p, b);
-    case BLINK_OP_RET: return emit_return(e, i, p, b);
-    case BLINK_OP_JCC: emit_conditional(e, i, b->code); return true;
-    default: emit_counted(e, i, b->code); return true;
+    case BLINK_OP_JMP: return emit_jump(g, i);
+    case BLINK_OP_CALL: return emit_call(g, i);
+    case BLINK_OP_RET: return emit_return(g, i);
+    case BLINK_OP_JCC: emit_conditional(g, i); return true;
+    default: emit_counted(g, i); return true;
     }
 }

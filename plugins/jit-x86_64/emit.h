@@ -71,6 +71,49 @@ static inline void emit_mov_imm(struct emit *e, uint32_t reg, uint64_t value) {
     emit8(e, 0xb8 | (reg & 7));
     emit64(e, value);
 }
+/* ModRM, SIB and displacement of register field `reg` (0-7, in place) and operand w. */
+static inline void emit_modrm(struct emit *e, uint32_t reg, const struct where *w) {
+    bool base = w->base != BLINK_REG_NONE, index = w->index != BLINK_REG_NONE;
+    uint32_t b = base ? w->base & 7u : 5, x = index ? w->index & 7u : 4;
+    bool sib = index || !base || b == 4;
+    bool none = base && w->disp == 0 && b != 5, small = w->disp == (int8_t)w->disp;
+    uint32_t mod = !base || none ? 0 : small ? 0x40 : 0x80;
+    emit8(e, mod | reg | (sib ? 4 : b));
+    if (sib)
+        emit8(e, (uint32_t)w->scale << 6 | x << 3 | b);
+    if (mod == 0x40)
+        emit8(e, (uint32_t)w->disp);
+    else if (!none)
+        emit32(e, (uint32_t)w->disp);
+}
+static inline uint32_t emit_rex_bits(const struct where *w) {
+    return (w->index != BLINK_REG_NONE && w->index >= 8 ? 2u : 0u) |
+           (w->base != BLINK_REG_NONE && w->base >= 8 ? 1u : 0u);
+}
+/* op reg, w with REX.W: 8b load, 89 store, 8d lea. */
+static inline void emit_rm(struct emit *e, uint32_t op, uint32_t reg, const struct where *w) {
+    emit8(e, 0x48 | (reg >> 3) << 2 | emit_rex_bits(w));
+    emit8(e, op);
+    emit_modrm(e, (reg & 7) << 3, w);
+}
+static inline void emit_lea(struct emit *e, uint32_t reg, uint32_t base, uint32_t index,
+                            int32_t disp) {
+    struct where w = {(uint8_t)base, (uint8_t)index, 0, disp};
+    if (index == BLINK_RSP) {
+        w.base = BLINK_RSP;
+        w.index = (uint8_t)base;
+    }
+    emit_rm(e, 0x8d, reg, &w);
+}
+/* rorx reg, from, count */
+static inline void emit_rorx(struct emit *e, uint32_t reg, uint32_t from, uint32_t count) {
+    emit8(e, 0xc4);
+    emit8(e, (reg >= 8 ? 0 : 0x80) | 0x40 | (from >= 8 ? 0 : 0x20) | 3);
+    emit8(e, 0xfb);
+    emit8(e, 0xf0);
+    emit8(e, 0xc0 | (reg & 7) << 3 | (from & 7));
+    emit8(e, count);
+}
 /* jmp rel32 to a host address */
 static inline void emit_jmp(struct emit *e, uint64_t target) {
     emit8(e, 0xe9);

@@ -67,8 +67,14 @@ static bool upper_halves_used(const struct blink_cpu *cpu) {
     return any != 0;
 }
 
-static void run(struct blink_plugin *self, struct blink_cpu *cpu, uint64_t target) {
-    uint32_t x87 = x87_use(cpu);
+/* Where to enter generated code; `x87`: it takes the x87 registers to be live. */
+struct point {
+    uint64_t target;
+    bool x87;
+};
+
+static void run(struct blink_plugin *self, struct blink_cpu *cpu, const struct point *at) {
+    uint32_t x87 = at->x87 ? X87_LIVE : x87_use(cpu);
     bool ymm = self->has_avx && upper_halves_used(cpu);
     void (*enter)(uint64_t) = (void (*)(uint64_t))(uintptr_t)self->any->enter[ymm];
     cpu->jit_slot[SLOT_FLAGS] = (blink_cpu_get_flags(cpu) & LIVE_FLAGS) | 2;
@@ -77,7 +83,7 @@ static void run(struct blink_plugin *self, struct blink_cpu *cpu, uint64_t targe
         x87_load(cpu);
         cpu->jit_slot[SLOT_X87_USED] = !x87_is_zero(cpu);
     }
-    enter(target);
+    enter(at->target);
     if (cpu->jit_slot[SLOT_X87] == X87_LIVE)
         x87_save(self, cpu);
     blink_cpu_set_flags(cpu, (cpu->flags & ~(uint64_t)LIVE_FLAGS) |
@@ -115,39 +121,49 @@ static uint64_t look_up(struct blink_plugin *self, struct blink_cpu *cpu) {
     return entry;
 }
 
+/* After an instruction in the middle of the code: on in it, if that is where it leads. */
+static struct point go_on(struct blink_plugin *self, struct blink_cpu *cpu, const struct code *c) {
+    bool gone = __atomic_load_n(&c->dropped, __ATOMIC_ACQUIRE);
+    int at = gone ? -ENOENT : recover_resume(cpu, c);
+    if (at < 0)
+        return (struct point){.target = look_up(self, cpu)};
+    return (struct point){.target = c->hot.rx + (uint32_t)at, .x87 = (uint32_t)at >= c->x87};
+}
+
 uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
                     const struct blink_jit_code *code, struct blink_jit_code **from,
                     uint32_t *exit) {
-    uint64_t target = (uintptr_t)code->entry;
+    struct point at = {.target = (uintptr_t)code->entry};
     attach(self, cpu);
     *from = NULL;
-    while (target) {
-        run(self, cpu, target);
-        uint32_t how = (uint32_t)cpu->jit_slot[SLOT_EXIT];
+    while (at.target) {
+        run(self, cpu, &at);
+        uint32_t how = (uint32_t)cpu->jit_slot[SLOT_EXIT], kind = how & ((1u << EXIT_SHIFT) - 1);
         if (how == EXIT_ATTENTION)
             return BLINK_EXIT_ATTENTION;
         if (how == EXIT_INDIRECT) {
-            target = look_up(self, cpu);
+            at = (struct point){.target = look_up(self, cpu)};
             continue;
         }
-        const struct code *c = self->by_id[how >> 2];
-        uint32_t kind = how & 3;
+        const struct code *c = self->by_id[how >> EXIT_SHIFT];
         if (kind == EXIT_SYSCALL) {
-            cpu->rip = c->last->addr + c->last->len;
+            cpu->rip = c->next_rip;
             return BLINK_EXIT_SYSCALL;
         }
-        if (kind == EXIT_INTERPRET) {
-            cpu->rip = c->last->addr;
-            uint32_t reason = self->api.interpret(cpu, c->last);
-            if (reason)
-                return reason;
-            target = look_up(self, cpu);
-            continue;
+        if (kind == EXIT_LINK0 || kind == EXIT_LINK1) {
+            cpu->rip = c->exit_rip[kind];
+            *from = c->core;
+            *exit = kind;
+            break;
         }
-        cpu->rip = c->exit_rip[kind];
-        *from = c->core;
-        *exit = kind;
-        break;
+        if (kind == EXIT_MISS)
+            recover_settle(cpu, c, (uint32_t)cpu->jit_slot[SLOT_MISS]);
+        else
+            cpu->rip = c->last_rip;
+        uint32_t reason = self->api.interpret(cpu, NULL);
+        if (reason)
+            return reason;
+        at = go_on(self, cpu, c);
     }
     return BLINK_EXIT_BLOCK;
 }

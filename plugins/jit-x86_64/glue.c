@@ -166,7 +166,7 @@ static void emit_miss(struct emit *e, const struct blink_plugin *self, struct gl
     uint32_t fail[3];
     g->miss = emit_here(e);
     emit_gs_store(e, BLINK_R11, CPU(rip));
-    emit_gs_store(e, BLINK_RAX, SLOT(SLOT_C));
+    emit_gs_store(e, BLINK_RAX, SLOT(SLOT_RAX));
     save_flags(e);
     emit_second_slot(e, self);
     emit_bytes(e, test, sizeof test);
@@ -183,17 +183,17 @@ static void emit_miss(struct emit *e, const struct blink_plugin *self, struct gl
     emit8(e, 0);
     fail[2] = emit_jcc(e, BLINK_CC_NE);
     restore_flags(e);
-    emit_gs_load(e, BLINK_RAX, SLOT(SLOT_C));
-    emit_gs_load(e, BLINK_RCX, SLOT(SLOT_B));
-    emit_gs_load(e, BLINK_R11, SLOT(SLOT_A));
+    emit_gs_load(e, BLINK_RAX, SLOT(SLOT_RAX));
+    emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
+    emit_gs_load(e, BLINK_R11, HELD(BLINK_R11));
     emit_jmp_gs(e, SLOT(SLOT_TARGET));
     g->miss_end = emit_here(e);
     for (uint32_t k = 0; k < 3; k++)
         land_here(e, fail[k]);
     restore_flags(e);
-    emit_gs_load(e, BLINK_RAX, SLOT(SLOT_C));
-    emit_gs_load(e, BLINK_RCX, SLOT(SLOT_B));
-    emit_gs_load(e, BLINK_R11, SLOT(SLOT_A));
+    emit_gs_load(e, BLINK_RAX, SLOT(SLOT_RAX));
+    emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
+    emit_gs_load(e, BLINK_R11, HELD(BLINK_R11));
     g->redirect = emit_here(e);
     emit_gs_store_imm(e, SLOT(SLOT_EXIT), EXIT_INDIRECT);
     emit_jmp(e, g->leave);

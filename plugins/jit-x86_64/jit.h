@@ -2,7 +2,7 @@
  * What the files of the x86-64 back end share. Guest and host are the same architecture: while
  * generated code runs, the guest's registers, flags, XMM, YMM, x87 and MXCSR are the host's own,
  * GS points at the CPU, and most instructions are copied as they are. Generated code has no stack
- * and no register of its own; it spills to cpu->jit_slot.
+ * and no register of its own; those it borrows are kept in cpu->jit_slot.
  *
  * Translation happens under core's lock; enter and recover belong to the vCPU's thread.
  */
@@ -17,17 +17,16 @@
 
 /* Uses of cpu->jit_slot. */
 enum {
-    SLOT_A, /* a guest register that a sequence borrowed; R11 at indirect branches */
-    SLOT_B, /* RCX at indirect branches */
     SLOT_FLAGS,
     SLOT_EXIT, /* how generated code was left: EXIT_* */
     SLOT_TARGET,
     SLOT_HOST_RSP,
     SLOT_HOST_MXCSR,
-    SLOT_X87,      /* X87_* */
-    SLOT_C,        /* RAX in the second look-up of an indirect branch */
-    SLOT_X87_USED, /* the host's x87 registers may not be zero when they are nobody's */
-    SLOT_COUNT
+    SLOT_X87,       /* X87_* */
+    SLOT_RAX,       /* RAX in the second look-up of an indirect branch */
+    SLOT_X87_USED,  /* the host's x87 registers may not be zero when they are nobody's */
+    SLOT_MISS,      /* EXIT_MISS: where in the hot piece */
+    SLOT_HELD = 16, /* and on: guest registers that are borrowed, by number */
 };
 /* What the host's x87 registers hold. */
 enum {
@@ -36,14 +35,22 @@ enum {
     X87_LOADED, /* the guest's, which the CPU has, too: empty ones that may still be read as MMX */
 };
 #define SLOT(n)    ((uint32_t)(offsetof(struct blink_cpu, jit_slot) + 8 * (n)))
+#define HELD(reg)  SLOT(SLOT_HELD + (reg))
 #define CPU(field) ((uint32_t)offsetof(struct blink_cpu, field))
 #define CPU_GPR(n) (CPU(gpr) + 8u * (n))
 #define CPU_YMM(n) (CPU(ymm) + 32u * (n))
 #define CPU_SEG_BASE(s)                                                                            \
   ((uint32_t)(offsetof(struct blink_cpu, seg) + (s) * sizeof(struct blink_seg)))
 
-/* SLOT_EXIT: id of the code << 2 | kind, or one of the two below. */
-enum { EXIT_LINK0, EXIT_LINK1, EXIT_INTERPRET, EXIT_SYSCALL };
+/* SLOT_EXIT: id of the code << 3 | kind, or one of the two below. */
+enum {
+    EXIT_LINK0,
+    EXIT_LINK1,
+    EXIT_INTERPRET, /* the last instruction is core's */
+    EXIT_SYSCALL,
+    EXIT_MISS, /* the one at SLOT_MISS is: its memory is not in the TLB, or on two pages */
+};
+#define EXIT_SHIFT     3u
 #define EXIT_INDIRECT  UINT32_C(0xfffffffe) /* rip is set; no code is known for it */
 #define EXIT_ATTENTION UINT32_C(0xffffffff) /* nothing has run */
 
@@ -58,25 +65,34 @@ struct emit {
     bool full;
 };
 
+/* A memory operand of the host: [base + index << scale + disp]; BLINK_REG_NONE: absent. */
+struct where {
+    uint8_t base, index, scale;
+    int32_t disp;
+};
+
 /*
- * Where one guest instruction stands in the host code. A sequence spills (up to two registers),
- * then commits with the one instruction that can fault and change the guest, then gives the
- * registers back. Stopped before the commit, the instruction has not begun; after it, it is done.
+ * What a stretch of the host code in the hot piece is to the guest. Stopped anywhere in it, the
+ * guest is where the span says, and the registers in `held` have their values in their slots. An
+ * instruction that is copied has one span; a sequence has one more for each register it borrows or
+ * gives back, and the next instruction's begins right after what commits it.
  */
-struct place {
-    uint32_t start;           /* offset of its first byte in the code */
-    uint16_t guest;           /* RIP - RIP of the block */
-    uint8_t saved_a, saved_b; /* bytes from start after which the slot holds the register */
-    uint8_t commit;           /* bytes from start after which it is done, NEVER */
-    uint8_t reg_a, reg_b;     /* registers in SLOT_A and SLOT_B, NO_REG */
-    uint8_t after;            /* AFTER_* */
+struct span {
+    uint32_t start; /* offset of its first byte */
+    uint16_t guest; /* SPAN_BEFORE: RIP of the instruction - RIP of the block */
+    uint16_t held;  /* a bit for each register */
+    int8_t stack;   /* to be added to RSP */
+    uint8_t kind;
 };
-#define NO_REG 0xffu
-#define NEVER  0xffu
 enum {
-    AFTER_NEXT, /* the next instruction of the block follows */
-    AFTER_R11,  /* RIP is in R11, the guest's R11 in SLOT_A: an indirect branch is under way */
+    SPAN_BEFORE, /* the instruction at `guest` has not begun */
+    SPAN_EXIT0,  /* RIP is that of an exit */
+    SPAN_EXIT1,
+    SPAN_R11, /* RIP is in R11: an indirect branch is under way */
 };
+#define BIT(reg)  (1u << (reg)) /* in masks of general registers */
+#define NO_REG    0xffu
+#define MAX_SPANS (BLINK_BLOCK_MAX_INSNS * 16u)
 
 /*
  * One translated block, in two pieces: the hot one has the instructions and nothing else, so that
@@ -92,18 +108,18 @@ struct code {
     struct blink_jit_code *core; /* core's record of it */
     uint64_t rip;                /* of the block */
     uint64_t exit_rip[2];
-    const struct blink_insn *last; /* instruction of EXIT_INTERPRET and EXIT_SYSCALL */
+    uint64_t last_rip,
+        next_rip; /* of the instruction of EXIT_INTERPRET and EXIT_SYSCALL, and after */
     struct piece hot, cold;
     uint32_t landing; /* offsets in the cold piece: from landing to landing_end R11 is the RIP */
     uint32_t landing_end;
     uint32_t link[2]; /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
-    uint32_t jump[2]; /* where the unconditional jump of the exit begins, NO_JUMP: it is a Jcc */
     uint32_t stub[2]; /* offset in the cold piece of what it leads to while not linked */
-    uint32_t count;
-    uint32_t dropped;     /* atomic; the tables must not name it any more */
-    struct place place[]; /* count */
+    uint32_t x87;     /* from this offset on the x87 registers are known to be live */
+    uint32_t dropped; /* atomic; the tables must not name it any more */
+    uint32_t spans;
+    struct span span[];
 };
-#define NO_JUMP UINT32_MAX
 
 /* Pieces of one kind in one arena in order of address; read by signal handlers, so it never moves.
  * They lie in chunks that core gave, the latest of which has room left. */
@@ -137,10 +153,32 @@ struct glue {
     uint64_t miss_checked, miss_end, redirect;
 };
 
+/* A block under translation. */
+struct gen {
+    struct blink_plugin *self;
+    struct code *code;
+    const struct glue *glue;
+    const struct blink_jit_block *block;
+    struct emit hot, cold;
+    uint32_t id;
+    bool paged;
+    uint32_t held;       /* registers whose values are in their slots, a bit each */
+    uint32_t fresh;      /* registers whose slots have the values they have, or had when held */
+    uint8_t order[16];   /* paged: registers, the one that the block uses least first */
+    uint64_t literal;    /* constant of 8 bytes that the code wants in its tail; 0: none */
+    uint32_t literal_at; /* offset of the displacement that shall reach it */
+    uint32_t miss[BLINK_BLOCK_MAX_INSNS * 2]; /* ends of the jumps of failed look-ups */
+    uint32_t misses;
+    struct span now;
+    struct span span[MAX_SPANS];
+    uint32_t spans;
+};
+
 struct blink_plugin {
     const struct blink_host *host;
     struct blink_jit_host_iface api;
     bool has_avx;
+    bool has_bmi2; /* which look-ups in the TLB need */
     struct code_list list[MAX_ARENAS][KINDS];
     struct code **by_id; /* a reservation of MAX_CODES */
     uint32_t ids;
@@ -157,6 +195,7 @@ struct blink_plugin {
     void *perf_map;         /* FILE of --perf-map, or NULL */
     int64_t perf_pid;       /* the process it is of */
     const struct glue *any; /* the first made, whose miss fills the table; NULL: none yet */
+    struct gen gen;
 };
 
 /* select.c: what is done with an instruction. */
@@ -171,24 +210,50 @@ uint32_t select_action(const struct blink_plugin *self, const struct blink_insn 
 /* A host with everything a copied baseline instruction may need. */
 bool select_host_ok(void);
 
-/* rewrite.c: an instruction that is not a branch; false: interpret it after all. */
-bool rewrite_insn(struct emit *e, const struct blink_insn *i, struct place *p);
-/* Load an instruction's memory operand of 8 bytes into R11, whose value is in SLOT_A. */
+/* uses.c: general registers of an instruction, a bit each. */
+/* Those it reads or writes, but not for its address. */
+uint32_t uses_named(const struct blink_insn *i);
+uint32_t uses_address(const struct blink_insn *i);
+/* The one that it replaces without reading it, where that is plain to see. */
+uint32_t uses_replaced(const struct blink_insn *i);
+/* Its memory operand, or NULL. */
+const struct blink_operand *uses_memory(const struct blink_insn *i);
+
+/* track.c: the guest's state while code is written. */
+void track_begin(struct gen *g, const struct blink_insn *i); /* i comes next */
+void track_exit(struct gen *g, uint32_t exit);               /* RIP is that of the exit now */
+void track_after(struct gen *g, const struct blink_insn *i, int32_t stack); /* i is done */
+void track_r11(struct gen *g, int32_t stack);                               /* RIP is in R11 */
+/* Keep registers in their slots, which makes them free; and give them back. */
+void track_hold(struct gen *g, uint32_t mask);
+void track_restore(struct gen *g, uint32_t mask);
+/* The instruction has changed them. */
+void track_changed(struct gen *g, uint32_t mask);
+
+/* rewrite.c: an instruction that is not a branch, in linear memory; false: interpret it. */
+bool rewrite_insn(struct gen *g, const struct blink_insn *i);
+bool rewrite_lea(struct gen *g, const struct blink_insn *i);
+/* Load an instruction's memory operand of 8 bytes into R11, which is held. */
 bool rewrite_load_r11(struct emit *e, const struct blink_insn *i);
 
+/* operand.c: the instruction with `w` for its memory operand; false: that cannot be encoded. */
+bool operand_emit(struct emit *e, const struct blink_insn *i, const struct where *w);
+
+/* paged.c: the same for paged memory. */
+#define PAGED_ROOM 320u /* bytes for the worst instruction */
+void paged_begin(struct gen *g);
+bool paged_insn(struct gen *g, const struct blink_insn *i);
+/* Load its memory operand of 8 bytes into R11. RCX and R11 are held. */
+bool paged_load_r11(struct gen *g, const struct blink_insn *i);
+/* Push a return address. Leaves what it borrows held, and the stack pointer to be moved. */
+bool paged_push(struct gen *g, uint64_t value);
+/* R11, which is held, from the top of the stack. */
+bool paged_top_r11(struct gen *g);
+
 /* branch.c */
-struct branch_context {
-    struct blink_plugin *self;
-    struct code *code;
-    const struct glue *glue;
-    uint32_t mode;
-    uint64_t literal;    /* constant of 8 bytes that the code wants in its tail; 0: none */
-    uint32_t literal_at; /* offset of the displacement that shall reach it */
-};
-bool branch_emit(struct emit *e, const struct blink_insn *i, struct place *p,
-                 struct branch_context *b);
+bool branch_emit(struct gen *g, const struct blink_insn *i);
 /* JMP rel32 of exit `exit`, its displacement aligned. */
-void branch_exit(struct emit *e, struct code *code, uint32_t exit, uint64_t rip);
+void branch_exit(struct gen *g, uint32_t exit, uint64_t rip);
 
 /* perf.c: /tmp/perf-PID.map, by which perf names code. A child of fork writes none. */
 void perf_open(struct blink_plugin *self);
@@ -213,6 +278,12 @@ void withdraw(struct blink_plugin *self, struct code *code);
 
 /* recover.c: the code whose hot or cold piece has host address pc, or NULL. [signal] */
 struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t kind);
+/* The registers are the CPU's as the code left them at offset `at` of its hot piece: make them the
+ * guest's, and RIP. [signal] */
+void recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at);
+/* Where to go on at the CPU's RIP within the code, all slots filled: offset in its hot piece, or
+ * -ENOENT. */
+int recover_resume(struct blink_cpu *cpu, const struct code *c);
 int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc);
 /* x87 registers from an FXSAVE image, and back. [signal] */
 void x87_from_image(const struct blink_plugin *self, struct blink_cpu *cpu, const uint8_t *image);

@@ -77,6 +77,7 @@ static int activate(struct blink_plugin *self) {
         return -ENOTSUP;
     self->has_avx = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                     __builtin_cpu_supports("f16c");
+    self->has_bmi2 = __builtin_cpu_supports("bmi2");
     self->by_id = reserve(LIST_BYTES, 0);
     self->table = reserve(TABLE_BYTES, MAP_32BIT);
     self->second = reserve(SECOND_BYTES, MAP_32BIT);

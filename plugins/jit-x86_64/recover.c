@@ -16,12 +16,17 @@
 #define XFEATURE_FP  1u
 #define XFEATURE_YMM 4u
 
-/* The place that offset `at` of the code is in, by its number + 1; 0: before the first. */
-static uint32_t place_at(const struct code *c, uint32_t at) {
-    uint32_t n = 0;
-    while (n < c->count && c->place[n].start <= at)
-        n++;
-    return n;
+/* The span that offset `at` is in, or NULL: before the first. */
+static const struct span *span_at(const struct code *c, uint32_t at) {
+    uint32_t low = 0, high = c->spans;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (c->span[middle].start <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low ? &c->span[low - 1] : NULL;
 }
 
 /* Which instruction was the last: the host's pointer is to generated code, unless there has been
@@ -31,14 +36,17 @@ static void pointers_from_image(const struct blink_plugin *self, struct blink_cp
     uint64_t fip;
     memcpy(&fip, image + 8, 8);
     const struct code *c = recover_find(self, fip, HOT);
-    uint32_t n = c ? place_at(c, (uint32_t)(fip - c->hot.rx)) : 0;
-    if (n == 0)
+    const struct span *s = c ? span_at(c, (uint32_t)(fip - c->hot.rx)) : NULL;
+    if (!s)
         return;
-    cpu->fip = c->rip + c->place[n - 1].guest;
+    cpu->fip = c->rip + s->guest;
     cpu->fcs = cpu->seg[BLINK_SEG_CS].selector;
     memcpy(&cpu->fop, image + 6, 2);
     cpu->fop &= 0x7ff;
-    memcpy(&cpu->fdp, image + 16, 8);
+    /* In paged memory it is an address of the host. */
+    cpu->fdp = 0;
+    if (!(cpu->mode & BLINK_MODE_PAGED))
+        memcpy(&cpu->fdp, image + 16, 8);
 }
 
 void x87_from_image(const struct blink_plugin *self, struct blink_cpu *cpu, const uint8_t *image) {
@@ -129,41 +137,35 @@ struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t
     return NULL;
 }
 
-static void restore(struct blink_cpu *cpu, const struct place *p, uint32_t past) {
-    if (p->reg_a != NO_REG && past >= p->saved_a)
-        cpu->gpr[p->reg_a] = cpu->jit_slot[SLOT_A];
-    if (p->reg_b != NO_REG && past >= p->saved_b)
-        cpu->gpr[p->reg_b] = cpu->jit_slot[SLOT_B];
-}
-
-/* In the instructions of the code. */
-static void settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
-    uint32_t n = place_at(c, at);
-    if (n == 0) {
-        cpu->rip = c->rip;
-        return;
-    }
-    const struct place *p = &c->place[n - 1];
-    uint32_t past = at - p->start;
-    bool done = p->commit != NEVER && past >= p->commit;
+void recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
+    const struct span *s = span_at(c, at);
     uint64_t r11 = cpu->gpr[BLINK_R11];
-    restore(cpu, p, past);
-    if (!done)
-        cpu->rip = c->rip + p->guest;
-    else if (p->after == AFTER_R11)
-        cpu->rip = r11;
-    else
-        cpu->rip = n < c->count ? c->rip + c->place[n].guest : c->exit_rip[1];
+    cpu->rip = c->rip;
+    if (!s)
+        return;
+    for (uint32_t reg = 0; reg < 16; reg++)
+        if (s->held & BIT(reg))
+            cpu->gpr[reg] = cpu->jit_slot[SLOT_HELD + reg];
+    cpu->gpr[BLINK_RSP] += (uint64_t)(int64_t)s->stack;
+    switch (s->kind) {
+    case SPAN_R11: cpu->rip = r11; break;
+    case SPAN_EXIT0: cpu->rip = c->exit_rip[0]; break;
+    case SPAN_EXIT1: cpu->rip = c->exit_rip[1]; break;
+    default: cpu->rip = c->rip + s->guest; break;
+    }
 }
 
-static void locate(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
-    for (uint32_t k = 0; k < 2; k++) {
-        if (c->jump[k] != NO_JUMP && at >= c->jump[k] && at < c->link[k] + 4) {
-            cpu->rip = c->exit_rip[k];
-            return;
-        }
+int recover_resume(struct blink_cpu *cpu, const struct code *c) {
+    for (uint32_t k = 0; k < c->spans; k++) {
+        const struct span *s = &c->span[k];
+        if (s->kind != SPAN_BEFORE || c->rip + s->guest != cpu->rip || s->stack ||
+            (s->held & BIT(BLINK_RSP)))
+            continue;
+        /* All of them: what the code takes to be in a slot is. */
+        memcpy(&cpu->jit_slot[SLOT_HELD], cpu->gpr, 16 * sizeof cpu->gpr[0]);
+        return (int)s->start;
     }
-    settle(cpu, c, at);
+    return -ENOENT;
 }
 
 /* In the landing; at its last jump all is done. */
@@ -172,8 +174,8 @@ static void land(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     if (at >= c->landing_end)
         return;
     cpu->rip = cpu->gpr[BLINK_R11];
-    cpu->gpr[BLINK_R11] = cpu->jit_slot[SLOT_A];
-    cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_B];
+    cpu->gpr[BLINK_R11] = cpu->jit_slot[SLOT_HELD + BLINK_R11];
+    cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_HELD + BLINK_RCX];
 }
 
 static int in_glue(const struct blink_plugin *self, struct blink_cpu *cpu, uint64_t pc) {
@@ -208,7 +210,7 @@ int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *contex
     take_gprs(cpu, c);
     take_fp(self, cpu, c);
     if (hot)
-        locate(cpu, hot, (uint32_t)(pc - hot->hot.rx));
+        recover_settle(cpu, hot, (uint32_t)(pc - hot->hot.rx));
     else
         land(cpu, cold, (uint32_t)(pc - cold->cold.rx));
     return 0;

@@ -1,8 +1,9 @@
 /*
- * From a decoded block to host code: landing, body, exit stubs, literal. Under core's lock.
+ * From a decoded block to host code: body, exit stubs, landing, literal. Under core's lock.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "emit.h"
 
@@ -10,6 +11,7 @@
 #define INSN_ROOM 80u
 #define HOT_ALIGN 16u
 #define COLD_ROOM 128u
+#define MISS_ROOM 10u
 
 /*
  * Where indirect branches arrive: R11 holds the RIP they want, the guest's R11 and RCX are in their
@@ -29,8 +31,8 @@ static void emit_landing(struct emit *e, const struct glue *glue, struct code *c
     }
     emit_bytes(e, test, sizeof test);
     emit_jmp(e, glue->miss);
-    emit_gs_load(e, BLINK_RCX, SLOT(SLOT_B));
-    emit_gs_load(e, BLINK_R11, SLOT(SLOT_A));
+    emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
+    emit_gs_load(e, BLINK_R11, HELD(BLINK_R11));
     code->landing_end = e->at;
     emit_jmp(e, code->hot.rx);
 }
@@ -45,83 +47,102 @@ static void emit_exit(struct emit *e, const struct glue *glue, uint32_t value) {
     emit_jmp(e, glue->leave);
 }
 
+/* Let a displacement in the hot piece lead to what comes next in the cold one. */
+static void reach(struct gen *g, uint32_t at) {
+    emit_fix32(&g->hot, at, (uint32_t)(emit_here(&g->cold) - (g->hot.rx + at + 4)));
+}
+
 /* Stubs for the exits that exist, each reached while its exit is not linked. */
-static void emit_stubs(struct emit *e, const struct glue *glue, struct emit *hot, struct code *code,
-                       uint32_t id) {
+static void emit_stubs(struct gen *g) {
+    struct code *code = g->code;
     for (uint32_t k = 0; k < 2; k++) {
         if (!code->link[k])
             continue;
-        code->stub[k] = e->at;
-        emit_fix32(hot, code->link[k], (uint32_t)(emit_here(e) - (hot->rx + code->link[k] + 4)));
-        emit_exit(e, glue, id << 2 | k);
+        code->stub[k] = g->cold.at;
+        reach(g, code->link[k]);
+        emit_exit(&g->cold, g->glue, g->id << EXIT_SHIFT | k);
     }
 }
 
-static void begin_place(struct emit *e, struct place *p, const struct blink_insn *i, uint64_t rip) {
-    *p = (struct place){.start = e->at,
-                        .guest = (uint16_t)(i->addr - rip),
-                        .reg_a = NO_REG,
-                        .reg_b = NO_REG,
-                        .commit = NEVER,
-                        .after = AFTER_NEXT};
+/* Look-ups that failed: RCX, which is held, tells which one it was. */
+static void emit_misses(struct gen *g) {
+    struct emit *e = &g->cold;
+    uint64_t common = emit_here(e) + g->misses * MISS_ROOM;
+    if (!g->misses)
+        return;
+    for (uint32_t k = 0; k < g->misses; k++) {
+        reach(g, g->miss[k] - 4);
+        emit_mov_imm(e, BLINK_RCX, g->miss[k] - 1);
+        emit_jmp(e, common);
+    }
+    emit_gs_store(e, BLINK_RCX, SLOT(SLOT_MISS));
+    emit_exit(e, g->glue, g->id << EXIT_SHIFT | EXIT_MISS);
 }
 
 /* How the instructions of a block ended. */
 enum { END_OPEN, END_CLOSED };
 
+/* Where the writing of an instruction began. */
+struct mark {
+    uint32_t at, held, fresh, spans, misses;
+};
+
+/* What could not be done is left to the interpreter, with all that was written for it undone. */
+static void hand_over(struct gen *g, const struct blink_insn *i, const struct mark *before,
+                      uint32_t action) {
+    g->hot.at = before->at;
+    g->held = before->held;
+    g->fresh = before->fresh;
+    g->spans = before->spans;
+    g->misses = before->misses;
+    g->literal = 0;
+    g->code->link[0] = g->code->link[1] = 0;
+    g->code->last_rip = i->addr;
+    g->code->next_rip = i->addr + i->len;
+    track_begin(g, i);
+    track_restore(g, 0xffff);
+    emit_exit(&g->hot, g->glue,
+              g->id << EXIT_SHIFT | (action == DO_SYSCALL ? EXIT_SYSCALL : EXIT_INTERPRET));
+}
+
 /* One instruction. END_CLOSED: nothing follows it. */
-static uint32_t emit_insn(struct emit *e, struct branch_context *b, const struct blink_insn *i,
-                          struct place *p, uint32_t id, bool *x87) {
-    struct blink_plugin *self = b->self;
-    uint32_t action = select_action(self, i, b->mode);
-    if (action == DO_COPY_X87 && !*x87) {
-        emit_x87_mark(e);
-        *x87 = true;
+static uint32_t emit_insn(struct gen *g, const struct blink_insn *i) {
+    uint32_t action = select_action(g->self, i, g->block->mode);
+    track_begin(g, i);
+    if (action == DO_COPY_X87 && g->code->x87 == UINT32_MAX) {
+        emit_x87_mark(&g->hot);
+        g->code->x87 = g->hot.at;
     }
-    p->start = e->at;
+    struct mark before = {g->hot.at, g->held, g->fresh, g->spans, g->misses};
     if (action == DO_COPY || action == DO_COPY_X87) {
-        if (rewrite_insn(e, i, p))
+        if (g->paged ? paged_insn(g, i) : rewrite_insn(g, i))
             return END_OPEN;
     } else if (action == DO_BRANCH) {
-        if (branch_emit(e, i, p, b))
+        if (branch_emit(g, i))
             return END_CLOSED;
     }
-    /* What could not be done is left to the interpreter. */
-    e->at = p->start;
-    p->reg_a = p->reg_b = NO_REG;
-    p->commit = NEVER;
-    p->after = AFTER_NEXT;
-    b->code->jump[0] = b->code->jump[1] = NO_JUMP;
-    b->code->link[0] = b->code->link[1] = 0;
-    b->literal = 0;
-    b->code->last = i;
-    emit_exit(e, b->glue, id << 2 | (action == DO_SYSCALL ? EXIT_SYSCALL : EXIT_INTERPRET));
+    hand_over(g, i, &before, action);
     return END_CLOSED;
 }
 
-static void emit_body(struct emit *e, struct branch_context *b, const struct blink_jit_block *block,
-                      uint32_t id) {
-    struct code *code = b->code;
-    bool x87 = false;
+static void emit_body(struct gen *g) {
+    const struct blink_jit_block *block = g->block;
     uint32_t k = 0, end = END_OPEN;
-    while (k < block->count && end == END_OPEN) {
-        struct place *p = &code->place[k];
-        begin_place(e, p, &block->insns[k], block->rip);
-        end = emit_insn(e, b, &block->insns[k], p, id, &x87);
-        k++;
-    }
-    code->count = k;
+    if (g->paged)
+        paged_begin(g);
+    while (k < block->count && end == END_OPEN)
+        end = emit_insn(g, &block->insns[k++]);
     if (end == END_OPEN)
-        branch_exit(e, code, 1, block->end_rip);
+        branch_exit(g, 1, block->end_rip);
 }
 
-static void emit_literal(struct emit *e, struct emit *hot, const struct branch_context *b) {
-    if (!b->literal)
+static void emit_literal(struct gen *g) {
+    if (!g->literal)
         return;
-    while (e->at & 7)
-        emit8(e, 0xcc);
-    emit_fix32(hot, b->literal_at, (uint32_t)(emit_here(e) - (hot->rx + b->literal_at + 4)));
-    emit64(e, b->literal);
+    while (g->cold.at & 7)
+        emit8(&g->cold, 0xcc);
+    reach(g, g->literal_at);
+    emit64(&g->cold, g->literal);
 }
 
 /* ---- where it goes ---- */
@@ -182,57 +203,80 @@ static void keep(struct code_list *list, struct code *code, uint32_t size, uint3
     __atomic_store_n(&list->count, list->count + 1, __ATOMIC_RELEASE);
 }
 
-static int write_code(struct blink_plugin *self, const struct blink_jit_block *block,
-                      struct code *code, const struct glue *glue) {
-    struct emit hot = {.rw = code->hot.rw, .rx = code->hot.rx, .cap = code->hot.size};
-    struct emit cold = {.rw = code->cold.rw, .rx = code->cold.rx, .cap = code->cold.size};
-    struct branch_context b = {.self = self, .code = code, .glue = glue, .mode = block->mode};
-    code->jump[0] = code->jump[1] = NO_JUMP;
-    emit_body(&hot, &b, block, self->ids);
-    emit_stubs(&cold, glue, &hot, code, self->ids);
-    emit_landing(&cold, glue, code);
-    emit_literal(&cold, &hot, &b);
-    code->hot.size = hot.at;
-    code->cold.size = cold.at;
-    return hot.full || cold.full ? -ENOTSUP : 0;
+static int write_code(struct gen *g) {
+    struct code *code = g->code;
+    g->hot = (struct emit){.rw = code->hot.rw, .rx = code->hot.rx, .cap = code->hot.size};
+    g->cold = (struct emit){.rw = code->cold.rw, .rx = code->cold.rx, .cap = code->cold.size};
+    g->held = g->fresh = g->spans = g->misses = 0;
+    g->literal = 0;
+    emit_body(g);
+    emit_stubs(g);
+    emit_misses(g);
+    emit_landing(&g->cold, g->glue, code);
+    emit_literal(g);
+    code->hot.size = g->hot.at;
+    code->cold.size = g->cold.at;
+    return g->hot.full || g->cold.full ? -ENOTSUP : 0;
 }
 
-static int place_code(struct blink_plugin *self, const struct blink_jit_block *block,
-                      struct code *code) {
-    uint32_t arena = 0, room = block->count * INSN_ROOM + COLD_ROOM;
-    int rc = find_arena(self, block->rip, &arena);
+/* The code, with its spans; the block's own memory is as large as they are. */
+static struct code *finish(const struct gen *g) {
+    struct code *code = malloc(sizeof *code + g->spans * sizeof code->span[0]);
+    if (!code)
+        return NULL;
+    *code = *g->code;
+    code->spans = g->spans;
+    memcpy(code->span, g->span, g->spans * sizeof code->span[0]);
+    return code;
+}
+
+static int place_code(struct gen *g, struct code **out) {
+    struct blink_plugin *self = g->self;
+    struct code *code = g->code;
+    uint64_t rip = g->block->rip;
+    uint32_t arena = 0, count = g->block->count;
+    uint32_t hot = count * (g->paged ? PAGED_ROOM : INSN_ROOM) + COLD_ROOM;
+    uint32_t cold = COLD_ROOM + (g->paged ? 2 * count * MISS_ROOM + COLD_ROOM : 0);
+    int rc = find_arena(self, rip, &arena);
     if (rc == 0)
-        rc = reserve(self, block->rip, HOT, room, arena, &code->hot);
+        rc = reserve(self, rip, HOT, hot, arena, &code->hot);
     if (rc == 0)
-        rc = reserve(self, block->rip, COLD, COLD_ROOM, arena, &code->cold);
+        rc = reserve(self, rip, COLD, cold, arena, &code->cold);
+    g->glue = &self->glue[arena];
     if (rc == 0)
-        rc = write_code(self, block, code, &self->glue[arena]);
+        rc = write_code(g);
     if (rc)
         return rc;
+    code = finish(g);
+    if (!code)
+        return -ENOMEM;
     keep(&self->list[arena][HOT], code, code->hot.size, HOT_ALIGN);
     keep(&self->list[arena][COLD], code, code->cold.size, 1);
     self->by_id[self->ids++] = code;
     perf_code(self, code);
+    *out = code;
     return 0;
 }
 
 int translate_block(struct blink_plugin *self, const struct blink_jit_block *block,
                     struct blink_jit_code *out) {
     const uint32_t wanted = BLINK_MODE_BITS64 | BLINK_MODE_PROT | BLINK_MODE_CPL3;
-    if ((block->mode & ~(BLINK_MODE_SS32 | BLINK_MODE_NOAVX)) != wanted || block->cs_base)
+    const uint32_t either = BLINK_MODE_SS32 | BLINK_MODE_NOAVX | BLINK_MODE_PAGED;
+    bool paged = block->mode & BLINK_MODE_PAGED;
+    if ((block->mode & ~either) != wanted || block->cs_base || (paged && !self->has_bmi2))
         return -ENOTSUP;
     if (self->ids >= MAX_CODES)
         return -ENOSPC;
-    struct code *code = calloc(1, sizeof *code + block->count * sizeof code->place[0]);
-    if (!code)
-        return -ENOMEM;
-    code->core = out;
-    code->rip = block->rip;
-    int rc = place_code(self, block, code);
-    if (rc) {
-        free(code);
+    struct code draft = {.core = out, .rip = block->rip, .x87 = UINT32_MAX}, *code = NULL;
+    struct gen *g = &self->gen;
+    g->self = self;
+    g->code = &draft;
+    g->block = block;
+    g->id = self->ids;
+    g->paged = paged;
+    int rc = place_code(g, &code);
+    if (rc)
         return rc;
-    }
     out->entry = (void *)(uintptr_t)code->hot.rx;
     out->size = code->hot.size + code->cold.size;
     out->exits = 2;

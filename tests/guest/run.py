@@ -38,7 +38,6 @@ CASES = {
     "threads": [[]],
     "process": [[], ["shell"]],
     "children": [[]],
-    "shared": [[]],
     "async": [[]],
     "pointers": [[]],
     "stack": [[]],

@@ -73,6 +73,21 @@ FORM(MIXED, 0, fldz; fdivr st, st(1); fcomi st, st(1); fcmovb st, st(1); ffree s
 /* Where the last x87 instruction stood is not always told by processors. */
 FORM(MIXED, USES_INTERPRETER | NO_STEPS, fld1; fnstenv [rsi]; fldenv [rsi]; mov dword ptr [rsi + 12], 0; mov qword ptr [rsi + 16], 0; mov word ptr [rsi + 6], 0; mov dword ptr [rsi + 24], 0; mov qword ptr [rsi + 4], 0)
 
+/* ---- on two pages ---- */
+FORM("rrrrprypiprrrrrr", EVENTS, mov rax, [rsi]; mov [rsi + 1], rcx; add dword ptr [rsi - 1], edx; mov bl, [rsi]; lock inc word ptr [rsi])
+FORM("rrrrypppiprrrrrr", EVENTS, push rax; push 5; push rcx; pop rdx; pop r8; pop rsp; lea rsp, [rsi]; push [rsi])
+FORM("rrrrprypiprrrrrr", 0, movups xmm0, [rsi - 8]; addps xmm0, xmm1; movups [rsi - 6], xmm0; movq [rsi], xmm1)
+FORM("rrrrprypiprrrrrr", 0, fld tbyte ptr [rsi]; fstp tbyte ptr [rsi + 1]; fild word ptr [rsi]; fistp qword ptr [rsi])
+FORM("rrrrryypiprrrrrr", 0, leave; lea rsp, [rsi + 64]; push rbp; mov rbp, rsp; sub rsp, 16; mov [rbp - 8], rax; leave)
+FORM("rrrrprypcprrrrrr", 0, mov rax, [rsi + r8 * 2 - 5]; mov ecx, [rsi + r8]; mov cx, [rsi + r8]; shl qword ptr [rsi], cl)
+
+/* ---- registers that look-ups borrow ---- */
+FORM(MIXED, EVENTS, mov rcx, [rsi]; mov [rdi], rcx; mov ecx, [rdi + 4]; xchg rcx, [rsi + 8]; add rcx, [rsi]; mov r11, [rdi]; add [rsi], r11)
+FORM("rprrpppprprrrrrr", EVENTS, mov rax, [rcx]; mov rcx, [rcx + 8]; mov [rsi + 16], cl; inc rcx; mov [rdi], ch; setc [rsi])
+FORM("iprrppppipprrrrp", 0, mov eax, [rcx + rax]; mov rdx, [r15 + r8 * 4 + 3]; mov [rsi], dh; mov r15, [r15]; mov [rsi + 3], r15b; cmovne r9, [rdi])
+FORM("rprrppppprrppppr", EVENTS, mov rax, [rbp]; mov rbx, [r12 + 8]; mov rdx, [r13 + 16]; lea rsi, [rax + rcx + 5]; mov [r14], rsi; mov [r11], r8; imul r8, r11; mov r10, [rsp])
+FORM(MIXED, USES_INTERPRETER, mov eax, 5; mov ecx, 1; mov [rsi], eax; cpuid; mov [rdi], eax; mov edx, [rdi])
+
 /* ---- relative to RIP ---- */
 FORM(MIXED, EVENTS, mov rax, [rip + 0x10800])
 FORM(MIXED, EVENTS, mov [rip + 0x10801], bh)

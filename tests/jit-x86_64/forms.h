@@ -7,7 +7,8 @@
 /*
  * What the registers hold at first, one letter each, RAX RCX RDX RBX RSP RBP RSI RDI R8-R15:
  * r random, i 0-63, c 1-6, z zero, p a multiple of 32 into the data, q likewise but odd, d 128
- * bytes before its end, t an address in the code, x into the guard, n no canonical address.
+ * bytes before its end, y just before the end of a page, t an address in the code, x into the
+ * guard, n no canonical address.
  */
 #define MIXED "rrrrprppiprrrrrr"
 

@@ -19,6 +19,7 @@
 #include "interp/interp.h"
 #include "interp/sse/mxcsr.h"
 #include "jit.h"
+#include "mem/space.h"
 
 #define ARENAS     4u
 #define ARENA_SIZE (UINT64_C(8) << 20)
@@ -28,9 +29,12 @@
 #define PUSH_RBX   0x53                            /* what the glue begins with */
 #define CPU_PART   offsetof(struct blink_cpu, tlb) /* recover() looks at nothing beyond */
 
-const struct rig_place rig_near = {"near", UINT64_C(0x300000000), UINT64_C(0x310000000)};
-const struct rig_place rig_low = {"low", UINT64_C(0x18000000), UINT64_C(0x300000000000)};
-const struct rig_place rig_far = {"far", UINT64_C(0x500000000000), UINT64_C(0x300000000000)};
+const struct rig_place rig_near = {"near", UINT64_C(0x300000000), UINT64_C(0x310000000), false};
+const struct rig_place rig_low = {"low", UINT64_C(0x18000000), UINT64_C(0x300000000000), false};
+const struct rig_place rig_far = {"far", UINT64_C(0x500000000000), UINT64_C(0x300000000000), false};
+const struct rig_place rig_paged = {"paged", UINT64_C(0x500000000000), UINT64_C(0x310000000), true};
+const struct rig_place rig_paged_low = {"paged low", UINT64_C(0x18000000), UINT64_C(0x310000000),
+                                        true};
 
 struct arena {
     uint64_t from; /* guest addresses it is for begin here */
@@ -54,7 +58,7 @@ struct rig {
     struct fakehost *host;
     struct blink_plugin *jit;
     uint64_t base;
-    uint8_t *memory;
+    uint8_t *memory; /* of the host */
     struct arena arena[ARENAS];
     uint32_t arenas;
     size_t limit;
@@ -67,6 +71,8 @@ struct rig {
     struct rig_end end;
     struct rig_steps *steps;
     bool in_jit;
+    struct blink_mem *mem; /* paged; else NULL */
+    bool alone;            /* the instruction at RIP is to be interpreted */
 };
 
 /* Trampoline state: the handlers and the services have no other way to it. */
@@ -122,8 +128,21 @@ static void run_single(struct rig *r, const struct blink_insn *insn) {
     interp_mxcsr_store(&r->cpu);
 }
 
+/* The instruction at `rip`, of any block that was translated. */
+static const struct blink_insn *insn_at(const struct rig *r, uint64_t rip) {
+    for (uint32_t k = 0; k < r->codes; k++) {
+        const struct block *b = r->code[k].block;
+        for (uint32_t n = 0; n < b->count; n++)
+            if (b->insns[n].addr == rip)
+                return &b->insns[n];
+    }
+    give_up("an instruction that nobody has seen");
+}
+
 static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) {
     struct rig *r = current;
+    if (!insn)
+        insn = insn_at(r, cpu->rip);
     r->interpreted++;
     r->in_jit = false;
     cpu->exit_reason = BLINK_EXIT_NONE;
@@ -198,6 +217,8 @@ static void on_fault(int signo, siginfo_t *info, void *context) {
         (void)rc;
         _exit(99);
     }
+    /* Which of the guest's it is the interpreter finds out. */
+    r->alone = r->in_jit && r->mem && signo == SIGSEGV;
     unwind(r, c);
 }
 
@@ -294,6 +315,21 @@ void rig_add_arena(struct rig *r, uint64_t from, uint64_t at) {
     close(fd);
 }
 
+/* Pages of a guest address space, the host addresses of which are elsewhere. */
+static uint8_t *map_paged(struct rig *r) {
+    struct mem_options o = {.strategy = MEM_PAGED};
+    struct blink_mem_span span = {0};
+    uint64_t at = r->base + RIG_DATA, size = RIG_DATA_SIZE;
+    uint32_t spans = 1;
+    if (mem_create(&o, &r->mem) ||
+        mem_iface.map(r->mem, at, size, BLINK_PROT_READ | BLINK_PROT_WRITE,
+                      BLINK_MAP_ANON | BLINK_MAP_NOREPLACE, -1, 0, &at) ||
+        mem_iface.pin(r->mem, at, &size, BLINK_PROT_READ, &span, &spans) ||
+        mem_attach(r->mem, &r->cpu))
+        give_up("paged memory");
+    return span.host;
+}
+
 static void open_decoder(void) {
     const char *path = getenv("BLINK_DECODER");
     if (decoder)
@@ -320,10 +356,14 @@ struct rig *rig_create(const struct rig_place *place) {
     for (uint32_t k = 0; k < INTERP_JUMP_SLOTS; k++)
         r->jumps.slot[k] = &r->nowhere;
     r->base = place->base;
-    r->memory = map_at(place->base + RIG_DATA, RIG_DATA_SIZE + 0x1000, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1);
-    if (mprotect(r->memory + RIG_DATA_SIZE, 0x1000, PROT_NONE))
-        give_up("mprotect");
+    if (place->paged) {
+        r->memory = map_paged(r);
+    } else {
+        r->memory = map_at(place->base + RIG_DATA, RIG_DATA_SIZE + 0x1000, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1);
+        if (mprotect(r->memory + RIG_DATA_SIZE, 0x1000, PROT_NONE))
+            give_up("mprotect");
+    }
     rig_add_arena(r, 0, place->arena);
     r->limit = ARENA_SIZE;
     r->host = fakehost_create();
@@ -365,7 +405,9 @@ void rig_destroy(struct rig *r) {
         munmap(r->arena[k].rw, ARENA_SIZE);
         munmap(r->arena[k].rx, ARENA_SIZE);
     }
-    munmap(r->memory, RIG_DATA_SIZE + 0x1000);
+    if (!r->mem)
+        munmap(r->memory, RIG_DATA_SIZE + 0x1000);
+    mem_destroy(r->mem);
     fakehost_destroy(r->host);
     free(r->single);
     free(r);
@@ -380,6 +422,12 @@ struct blink_plugin *rig_jit(struct rig *r) {
 }
 uint64_t rig_base(const struct rig *r) {
     return r->base;
+}
+bool rig_is_paged(const struct rig *r) {
+    return r->mem != NULL;
+}
+void rig_forget_pages(struct rig *r) {
+    mem_tlb_flush(&r->cpu);
 }
 uint8_t *rig_data(const struct rig *r) {
     return r->memory;
@@ -404,6 +452,9 @@ void rig_reset(struct rig *r) {
     cpu_reset_user64(cpu);
     cpu->xcr0 = 7;
     cpu_update_mode(cpu);
+    cpu->mem = r->mem;
+    if (r->mem)
+        cpu->mode |= BLINK_MODE_PAGED;
     cpu->seg[BLINK_SEG_FS].base = r->base + RIG_FS;
     cpu->seg[BLINK_SEG_GS].base = r->base + RIG_GS;
 }
@@ -467,6 +518,10 @@ static struct rig_end finish(struct rig *r) {
         r->end.reason = r->cpu.exit_reason;
         if (r->end.reason == BLINK_EXIT_FAULT || r->end.reason == BLINK_EXIT_INT)
             r->end.vector = (uint32_t)r->cpu.exit_info;
+        if (r->end.reason == BLINK_EXIT_FAULT && r->end.vector == BLINK_EXC_PF) {
+            r->end.address = r->cpu.cr2;
+            r->end.write = r->cpu.exit_error & BLINK_PF_W;
+        }
     }
     r->cpu.exit_reason = BLINK_EXIT_NONE;
     r->in_jit = false;
@@ -539,5 +594,13 @@ struct rig_end rig_enter(struct rig *r, struct blink_jit_code *code, struct rig_
         interp_mxcsr_store(&r->cpu);
     if (steps)
         set_breakpoints(r, false);
+    if (r->alone) {
+        begin(r);
+        r->in_jit = r->alone = false;
+        if (sigsetjmp(r->context.unwind, 0) == 0)
+            run_single(r, insn_at(r, r->cpu.rip));
+        else
+            interp_mxcsr_store(&r->cpu);
+    }
     return finish(r);
 }

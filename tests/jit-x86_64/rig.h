@@ -1,7 +1,7 @@
 /*
  * One vCPU between the interpreter and the x86-64 back end: blink.jit-host/1 as a test needs it, a
  * stretch of guest memory, code run by either of the two, and the host's signals handed to
- * recover(). Guest and host addresses are the same. One thread.
+ * recover(). In linear memory guest and host addresses are the same. One thread.
  */
 #ifndef TESTS_JIT_X86_64_RIG_H
 #define TESTS_JIT_X86_64_RIG_H
@@ -23,8 +23,9 @@ struct rig_place {
     const char *name;
     uint64_t base;  /* of the guest memory, a page */
     uint64_t arena; /* where to map the executable view */
+    bool paged;
 };
-extern const struct rig_place rig_near, rig_low, rig_far;
+extern const struct rig_place rig_near, rig_low, rig_far, rig_paged, rig_paged_low;
 
 /* What a guest program can see of itself; memory apart. */
 struct rig_state {
@@ -65,6 +66,9 @@ struct blink_cpu *rig_cpu(struct rig *r);
 struct blink_plugin *rig_jit(struct rig *r);
 const struct blink_jit_ops *rig_ops(void);
 uint64_t rig_base(const struct rig *r);
+bool rig_is_paged(const struct rig *r);
+/* The TLB is empty. */
+void rig_forget_pages(struct rig *r);
 uint8_t *rig_data(const struct rig *r);
 
 /* 64-bit user mode, everything zero but FS, GS and the control words; the registers forgotten. */

@@ -1,7 +1,8 @@
 /*
  * Every form of instruction that the back end copies or rewrites, from code in reach of its data,
- * below 2 GiB and out of reach: the state after each instruction is the interpreter's, wherever in
- * generated code it is asked for, however the run ends, and also when an event cuts it short.
+ * below 2 GiB, out of reach and in paged memory: the state after each instruction is the
+ * interpreter's, wherever in generated code it is asked for, however the run ends, and also when an
+ * event cuts it short.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -35,6 +36,7 @@ struct trial {
     struct moment moment[MOMENTS];
     uint32_t last; /* moment after the last instruction that was completed */
     struct rig_end end;
+    bool native; /* nothing was interpreted when it ran freely */
     uint32_t at; /* moment the generated code was seen in last */
     char wrong[256];
 };
@@ -85,6 +87,7 @@ static uint64_t value(uint64_t base, char kind) {
     case 'q': return data + 0x601 + (rnd() & 0x7e0);
     case 'd': return data + RIG_DATA_SIZE - 128;
     case 't': return target(base);
+    case 'y': return data + 0xff9 + (rnd() & 7);
     case 'x': return base + RIG_GUARD + 0x40;
     case 'n': return UINT64_C(0x8000000000000) + (rnd() & 0xfff);
     default: return rnd() >> (rnd() & 63);
@@ -304,6 +307,10 @@ static void run_freely(struct trial *t) {
     run_code(t, NULL, &end);
     check_end(t, "running", &end);
     bool interpreted = rig_interpreted(t->rig) != before;
+    t->native = !interpreted;
+    /* In paged memory all depends on what the TLB has, and more is interpreted. */
+    if (rig_is_paged(t->rig))
+        return;
     if (!(t->form->flags & MAY_INTERPRET) && interpreted != (t->form->flags & USES_INTERPRETER))
         fail_form(t, "running", interpreted ? "interpreted" : "not interpreted");
 }
@@ -355,7 +362,8 @@ static void run_with_events(struct trial *t, uint32_t count) {
         fail_form(t, "events", "code was hardly ever left");
 }
 
-static void try_form(struct rig *rig, const struct form *form) {
+/* True if the last time nothing was interpreted. */
+static bool try_form(struct rig *rig, const struct form *form) {
     static struct trial t;
     t.rig = rig;
     t.form = form;
@@ -369,7 +377,10 @@ static void try_form(struct rig *rig, const struct form *form) {
         random_state(&t, &s);
         random_memory(&t);
         rig_load(rig_cpu(rig), &s);
+        /* The first time generated code finds no page, and in the last all. */
         trace(&t);
+        if (n == 0 && rig_is_paged(rig))
+            rig_forget_pages(rig);
         if ((t.end.reason == BLINK_EXIT_FAULT) != ((form->flags & FAULTS) != 0))
             fail_form(&t, "interpreted", "unexpected end");
         run_freely(&t);
@@ -378,6 +389,7 @@ static void try_form(struct rig *rig, const struct form *form) {
         if (n == 0 && (form->flags & EVENTS) && rig_base(rig) != rig_low.base)
             run_with_events(&t, steps);
     }
+    return t.native;
 }
 
 static void try_all(const struct rig_place *place) {
@@ -385,18 +397,19 @@ static void try_all(const struct rig_place *place) {
     const char *only = getenv("FORM");
     bool avx = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                __builtin_cpu_supports("f16c");
-    volatile uint32_t failures = 0;
+    volatile uint32_t failures = 0, native = 0;
     for (const struct form *volatile f = forms; f < forms_end; f++) {
         if ((only && !strstr(f->text, only)) || (!avx && (f->flags & NEEDS_AVX)) ||
-            (place != &rig_low && (f->flags & ONLY_LOW)))
+            (place->base != rig_low.base && (f->flags & ONLY_LOW)))
             continue;
         if (setjmp(next_form) == 0)
-            try_form(rig, f);
+            native += try_form(rig, f);
         else
             failures++;
     }
     rig_destroy(rig);
     assert_int_equal(failures, 0);
+    assert_true(only || native > 100);
 }
 
 static void test_near(void **state) {
@@ -411,12 +424,19 @@ static void test_far(void **state) {
     (void)state;
     try_all(&rig_far);
 }
+static void test_paged(void **state) {
+    (void)state;
+    try_all(&rig_paged);
+}
+static void test_paged_low(void **state) {
+    (void)state;
+    try_all(&rig_paged_low);
+}
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_near),
-        cmocka_unit_test(test_low),
-        cmocka_unit_test(test_far),
+        cmocka_unit_test(test_near),  cmocka_unit_test(test_low),       cmocka_unit_test(test_far),
+        cmocka_unit_test(test_paged), cmocka_unit_test(test_paged_low),
     };
     return cmocka_run_group_tests_name("jit-x86_64-forms", tests, NULL, NULL);
 }

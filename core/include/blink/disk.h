@@ -35,11 +35,9 @@ struct blink_disk {
     uint64_t sectors;
     uint32_t cylinders, heads, track_sectors; /* as a BIOS tells of it; 0 for a CD */
     uint32_t reserved;
-    void *arg; /* of the methods: which of the controller's drives it is */
-    int (*read)(struct blink_plugin *self, void *arg, uint64_t sector, uint32_t count, void *out);
-    int (*write)(struct blink_plugin *self, void *arg, uint64_t sector, uint32_t count,
-                 const void *bytes);
-    int (*flush)(struct blink_plugin *self, void *arg);
+    int (*read)(struct blink_plugin *self, uint64_t sector, uint32_t count, void *out);
+    int (*write)(struct blink_plugin *self, uint64_t sector, uint32_t count, const void *bytes);
+    int (*flush)(struct blink_plugin *self);
 };
 
 struct blink_disk_iface {

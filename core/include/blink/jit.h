@@ -61,9 +61,10 @@ struct blink_jit_host_iface {
     void (*code_commit)(struct blink_machine *machine, const struct blink_jit_space *space,
                         size_t size);
     /*
-     * Run one instruction in the interpreter: all guest state in cpu, rip at insn. Returns 0 with
-     * rip at the next one, or BLINK_EXIT_* when the instruction ended the run; one that faults does
-     * not return (the stack is unwound to core). [vcpu]
+     * Run one instruction in the interpreter: all guest state in cpu, rip at insn; insn NULL: the
+     * one that stands at rip. Returns 0 with rip at the next one, or BLINK_EXIT_* when the
+     * instruction ended the run; one that faults does not return (the stack is unwound to core).
+     * [vcpu]
      */
     uint32_t (*interpret)(struct blink_cpu *cpu, const struct blink_insn *insn);
     /* Host code for the block at the CPU's (rip, mode), or NULL: for indirect branches. [vcpu] */
