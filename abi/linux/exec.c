@@ -31,6 +31,21 @@ static int host_name(const struct lx_path *p, char *out, size_t size) {
     return (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
+/* Of one call, held by its thread: the call does not return when it succeeds, and memory that is
+ * shared with another process must not be lost. */
+struct lx_exec {
+    struct target target;
+    char **args, **env;
+};
+
+void lx_exec_free(struct lx_exec *e) {
+    if (!e)
+        return;
+    lx_strings_free(e->args);
+    lx_strings_free(e->env);
+    free(e);
+}
+
 /* do_open_execat and bprm's names. */
 static int find(struct lx_call *c, int32_t dirfd, uint64_t path, uint32_t flags,
                 struct target *out) {
@@ -66,22 +81,21 @@ static int find(struct lx_call *c, int32_t dirfd, uint64_t path, uint32_t flags,
 
 static int64_t run(struct lx_call *c, int32_t dirfd, uint64_t path, uint64_t argv, uint64_t envp,
                    uint32_t flags) {
-    struct target *t = malloc(sizeof *t);
-    char **args = NULL, **env = NULL;
-    int rc = t ? find(c, dirfd, path, flags, t) : -ENOMEM;
+    struct lx_exec *e = calloc(1, sizeof *e);
+    c->thread->exec = e;
+    int rc = e ? find(c, dirfd, path, flags, &e->target) : -ENOMEM;
     if (rc == 0)
-        rc = lx_strings(c, argv, args_budget(), &args);
+        rc = lx_strings(c, argv, args_budget(), &e->args);
     if (rc == 0)
-        rc = lx_strings(c, envp, args_budget(), &env);
+        rc = lx_strings(c, envp, args_budget(), &e->env);
     if (rc == 0) {
         if (c->line)
             lx_trace_gone(c);
-        rc = c->abi->exec.respawn(c->cpu, t->host, t->guest, (const char *const *)args,
-                                  (const char *const *)env);
+        rc = c->abi->exec.respawn(c->cpu, e->target.host, e->target.guest,
+                                  (const char *const *)e->args, (const char *const *)e->env);
     }
-    lx_strings_free(args);
-    lx_strings_free(env);
-    free(t);
+    c->thread->exec = NULL;
+    lx_exec_free(e);
     return rc;
 }
 

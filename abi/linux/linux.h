@@ -25,8 +25,13 @@
 #define LX_RW_MAX      UINT64_C(0x7ffff000) /* MAX_RW_COUNT of Linux */
 #define LX_SYSCALL_MAX 512
 
+#ifndef CLONE_CLEAR_SIGHAND
+  #define CLONE_CLEAR_SIGHAND UINT64_C(0x100000000)
+#endif
+
 struct lx_thread;
 struct lx_call;
+struct lx_exec;
 struct lx_line;
 
 /* What /proc/self shows of the guest and pass-through would show of blink. Made by start. */
@@ -51,8 +56,8 @@ struct blink_plugin {
     struct lx_identity id;
     uint32_t threads;                       /* alive; atomic */
     int32_t leader_status;                  /* of exit by the first thread; atomic */
-    pthread_mutex_t lock;                   /* guards the fields below */
-    struct g_sigaction action[G_NSIG + 1];  /* by signal number */
+    pthread_mutex_t lock;                   /* guards the fields below, and all handlers */
+    struct lx_thread *first_thread;         /* list of all records, the newest first */
     uint64_t brk_start, brk_now, brk_limit; /* addresses */
     uint64_t told[LX_SYSCALL_MAX / 64];     /* unknown calls that were logged */
     bool told_other;
@@ -69,11 +74,22 @@ struct blink_plugin {
 #define LX_SIGBIT(signo) (UINT64_C(1) << ((signo)-1))
 #define LX_UNBLOCKABLE   (LX_SIGBIT(SIGKILL) | LX_SIGBIT(SIGSTOP))
 
+/* What signals do: shared by the threads of a process, and by a process made to. */
+struct lx_handlers {
+    uint32_t users;
+    struct g_sigaction action[G_NSIG + 1]; /* by signal number */
+};
+
 struct lx_thread {
     struct blink_plugin *abi;
     struct blink_cpu *cpu;
-    uint64_t mask;       /* blocked signals */
-    uint64_t saved_mask; /* to be restored by the handler's frame: sigsuspend, ppoll... */
+    struct lx_thread *next, **link; /* list of the instance, under its lock */
+    struct lx_handlers *handlers;   /* under the lock */
+    int32_t tid;
+    bool apart;           /* a process of its own in this memory, see clone.c */
+    struct lx_exec *exec; /* of execve under way, see exec.c */
+    uint64_t mask;        /* blocked signals */
+    uint64_t saved_mask;  /* to be restored by the handler's frame: sigsuspend, ppoll... */
     bool restore_mask;
     struct g_stack altstack;
     uint64_t held;                      /* see LX_NEVER_BLOCKED */
@@ -81,8 +97,6 @@ struct lx_thread {
     uint64_t clear_child_tid;           /* address or 0 */
     uint64_t robust_list;               /* address or 0 */
     bool leader;                        /* the first thread of its process */
-    int vfork_fd;                       /* the parent waits at its other end; 0: it does not */
-    uint64_t vfork_sp;                  /* of the parent */
     /* Of the last fault, for frames: Linux keeps them likewise. */
     uint64_t trapno, error, cr2;
     /* What restart_syscall goes on with, NULL if nothing. */
@@ -283,15 +297,27 @@ void lx_identity_finish(struct lx_identity *id);
 uint64_t lx_stack_limit(void);
 
 /* ---- thread.c, clone.c ---- */
+/* The record of the first thread, or of one that begins as `maker`'s does; with handlers of its own
+ * or the maker's. NULL without memory. */
 struct lx_thread *lx_thread_create(struct blink_plugin *abi, struct blink_cpu *cpu);
+struct lx_thread *lx_thread_copy(struct lx_thread *maker, bool own_handlers);
+void lx_thread_free(struct lx_thread *t);
+/* In the child of a fork, with the lock held: the other threads are not there. */
+void lx_threads_forget(struct lx_thread *self);
 int lx_thread_begin(struct blink_plugin *self, struct blink_cpu *cpu, void *arg);
 void lx_thread_end(struct blink_plugin *self, struct blink_cpu *cpu);
-/* clone() with CLONE_VM | CLONE_THREAD. */
-int64_t lx_clone_thread(struct lx_call *c, uint64_t flags, uint64_t sp, uint64_t ptid,
-                        uint64_t ctid, uint64_t tls);
+/* What clone() is asked for. */
+struct lx_request {
+    uint64_t flags, sp, parent_tid, child_tid, tls, pidfd;
+    int exit_signal;
+};
+/* clone() with CLONE_VM: a thread with CLONE_THREAD, else a process. */
+int64_t lx_clone_thread(struct lx_call *c, const struct lx_request *q);
+/* Handlers become the default action, what is ignored stays: CLONE_CLEAR_SIGHAND. */
+void lx_clear_handlers(struct lx_thread *t);
 
-/* Before a process ends: give the parent of a vfork what it waits for. */
-void lx_vfork_end(struct lx_thread *t);
+/* ---- exec.c ---- */
+void lx_exec_free(struct lx_exec *exec);
 
 /* ---- futex.c ---- */
 /* Wake one or all waiters of the word at a guest address; errors are of no interest. */

@@ -11,6 +11,8 @@ static void destroy(struct blink_plugin *self) {
     if (!self)
         return;
     lx_identity_finish(&self->id);
+    while (self->first_thread)
+        lx_thread_free(self->first_thread);
     pthread_mutex_destroy(&self->lock);
     lx_layers_finish(self);
     lx_shm_finish(self);

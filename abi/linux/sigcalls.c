@@ -26,17 +26,19 @@ static uint32_t disposition(int signo, const struct g_sigaction *a) {
     return d;
 }
 
-static int set_action(struct blink_plugin *abi, int signo, const struct g_sigaction *new,
+static int set_action(struct lx_thread *t, int signo, const struct g_sigaction *new,
                       struct g_sigaction *old) {
+    struct blink_plugin *abi = t->abi;
+    struct g_sigaction *action = &t->handlers->action[signo];
     int rc = 0;
     pthread_mutex_lock(&abi->lock);
-    *old = abi->action[signo];
+    *old = *action;
     if (new) {
         rc = abi->exec.signal_watch(abi->host->machine, signo, disposition(signo, new));
         if (rc == 0) {
-            abi->action[signo] = *new;
-            abi->action[signo].mask &= ~LX_UNBLOCKABLE;
-            abi->action[signo].flags &= G_SA_KNOWN;
+            *action = *new;
+            action->mask &= ~LX_UNBLOCKABLE;
+            action->flags &= G_SA_KNOWN;
         }
     }
     pthread_mutex_unlock(&abi->lock);
@@ -52,7 +54,7 @@ int64_t lx_sys_rt_sigaction(struct lx_call *c) {
         return -EFAULT;
     if (bad_signal(c->a[0]) || (c->a[1] && LX_SIGBIT(signo) & LX_UNBLOCKABLE))
         return -EINVAL;
-    int rc = set_action(c->abi, signo, c->a[1] ? &new : NULL, &old);
+    int rc = set_action(c->thread, signo, c->a[1] ? &new : NULL, &old);
     return rc ? rc : lx_out_opt(c, c->a[2], &old, sizeof old);
 }
 

@@ -54,16 +54,17 @@ static void hold(struct lx_thread *t, int signo, const void *info) {
     memcpy(t->held_info[signo], info, sizeof t->held_info[signo]);
 }
 
-static struct g_sigaction action_of(struct blink_plugin *abi, int signo) {
-    pthread_mutex_lock(&abi->lock);
-    struct g_sigaction a = abi->action[signo];
-    pthread_mutex_unlock(&abi->lock);
+static struct g_sigaction action_of(struct lx_thread *t, int signo) {
+    pthread_mutex_lock(&t->abi->lock);
+    struct g_sigaction a = t->handlers->action[signo];
+    pthread_mutex_unlock(&t->abi->lock);
     return a;
 }
 
-static void reset_action(struct blink_plugin *abi, int signo) {
+static void reset_action(struct lx_thread *t, int signo) {
+    struct blink_plugin *abi = t->abi;
     pthread_mutex_lock(&abi->lock);
-    abi->action[signo] = (struct g_sigaction){0};
+    t->handlers->action[signo] = (struct g_sigaction){0};
     abi->exec.signal_watch(abi->host->machine, signo, BLINK_SIGNAL_DEFAULT);
     pthread_mutex_unlock(&abi->lock);
 }
@@ -96,12 +97,12 @@ static uint32_t run_handler(struct lx_thread *t, int signo, const void *info,
         .saved_mask = t->restore_mask ? t->saved_mask : t->mask,
     };
     if (action->flags & G_SA_RESETHAND)
-        reset_action(t->abi, signo);
+        reset_action(t, signo);
     t->restart = NULL;
     if (lx_frame_push(t, &frame)) {
         siginfo_t fault = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
         if (signo == SIGSEGV)
-            reset_action(t->abi, SIGSEGV);
+            reset_action(t, SIGSEGV);
         return lx_force_signal(t, SIGSEGV, &fault);
     }
     t->restore_mask = false;
@@ -113,12 +114,12 @@ static uint32_t run_handler(struct lx_thread *t, int signo, const void *info,
 }
 
 uint32_t lx_force_signal(struct lx_thread *t, int signo, const siginfo_t *info) {
-    struct g_sigaction action = action_of(t->abi, signo);
+    struct g_sigaction action = action_of(t, signo);
     if (t->abi->strace)
         lx_trace_signal(t, info);
     /* It cannot be put off: who blocks or ignores it dies of it. */
     if (t->mask & LX_SIGBIT(signo) || action.handler == G_SIG_IGN || action.handler == G_SIG_DFL) {
-        reset_action(t->abi, signo);
+        reset_action(t, signo);
         return die(t, signo);
     }
     uint32_t outcome = run_handler(t, signo, info, &action);
@@ -161,7 +162,7 @@ static void deliver_one(struct delivery *d, int signo, const void *info) {
             lx_requeue(signo, info);
         return;
     }
-    struct g_sigaction action = action_of(t->abi, signo);
+    struct g_sigaction action = action_of(t, signo);
     if (t->abi->strace)
         lx_trace_signal(t, info);
     if (action.handler == G_SIG_IGN)

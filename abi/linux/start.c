@@ -252,12 +252,12 @@ static void place_heap(struct blink_plugin *self, const struct blink_program *p)
 }
 
 /* What exec keeps: ignored signals and the mask. */
-static void inherit_signals(struct blink_plugin *self, struct lx_thread *t) {
+static void inherit_signals(struct lx_thread *t) {
     struct sigaction sa;
     sigset_t set;
     for (int signo = 1; signo <= G_NSIG; signo++)
         if (sigaction(signo, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
-            self->action[signo].handler = G_SIG_IGN;
+            t->handlers->action[signo].handler = G_SIG_IGN;
     pthread_sigmask(SIG_SETMASK, NULL, &set);
     for (int signo = 1; signo <= G_NSIG; signo++)
         if (sigismember(&set, signo) == 1)
@@ -269,7 +269,7 @@ int lx_start(struct blink_plugin *self, struct blink_cpu *cpu, const struct blin
     struct lx_thread *t = lx_thread_create(self, cpu);
     if (!t)
         return -ENOMEM;
-    inherit_signals(self, t);
+    inherit_signals(t);
     place_heap(self, start->program);
     int rc = identify(self, start);
     if (rc == 0)

@@ -68,7 +68,7 @@ static int read_sectors(struct blink_machine *machine, uint32_t kind, uint32_t n
     struct drive *d = find(bus, kind, n);
     int err = !d ? -ENOENT : !inside(&d->disk, sector, count) ? -EINVAL : 0;
     if (!err)
-        err = d->disk.read(d->owner, sector, count, out);
+        err = d->disk.read(d->owner, d->disk.arg, sector, count, out);
     bus_unlock(bus);
     return err;
 }
@@ -83,7 +83,7 @@ static int write_sectors(struct blink_machine *machine, uint32_t kind, uint32_t 
               : !inside(&d->disk, sector, count) ? -EINVAL
                                                  : 0;
     if (!err)
-        err = d->disk.write(d->owner, sector, count, bytes);
+        err = d->disk.write(d->owner, d->disk.arg, sector, count, bytes);
     bus_unlock(bus);
     return err;
 }
@@ -92,7 +92,7 @@ static int flush(struct blink_machine *machine, uint32_t kind, uint32_t n) {
     struct blink_bus *bus = machine_bus(machine);
     bus_lock(bus);
     struct drive *d = find(bus, kind, n);
-    int err = !d ? -ENOENT : d->disk.flush ? d->disk.flush(d->owner) : 0;
+    int err = !d ? -ENOENT : d->disk.flush ? d->disk.flush(d->owner, d->disk.arg) : 0;
     bus_unlock(bus);
     return err;
 }

@@ -34,9 +34,10 @@ struct exec_hooks {
     /* Last words before the process dies by a signal or is replaced: statistics. [vcpu] */
     void (*last_words)(struct blink_machine *machine);
     /* Replace this process by a blink that runs `path` like this one; returns only on failure,
-     * with -errno. Checks first that a loader takes the file. [vcpu] */
+     * with -errno. Checks first that a loader takes the file. *leftover is memory in use meanwhile,
+     * which stays if the process shares its memory with another. [vcpu] */
     int (*respawn)(struct blink_machine *machine, const char *path, const char *guest_path,
-                   const char *const *argv, const char *const *envp);
+                   const char *const *argv, const char *const *envp, void **leftover);
     /* A JIT back end by name, made but not active; -ENOENT. [main] [safepoint] */
     int (*find_jit)(struct blink_machine *machine, const char *name,
                     const struct blink_jit_ops **ops, struct blink_plugin **self);
@@ -74,6 +75,10 @@ int exec_run(struct exec *exec);
 int exec_set_jit(struct exec *exec, const char *name);
 /* The instance of the active JIT back end, or NULL. [main] */
 const struct blink_plugin *exec_jit(const struct exec *exec);
+
+/* execve(2) by a vCPU's thread: no signal that came before is lost, and the mask is the guest's.
+ * Returns only on failure, with -errno. */
+int exec_replace(const char *file, char *const *argv, char *const *envp);
 
 /* The services. */
 extern const struct blink_exec_iface exec_iface;

@@ -47,6 +47,7 @@ const struct blink_exec_iface exec_iface = {
     .count = count,
     .stats = stats,
     .cpuid = cpuid,
+    .share = process_share,
 };
 
 /* ---- blink.debug/1 ---- */

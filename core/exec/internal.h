@@ -22,7 +22,13 @@ struct vcpu {
     struct blink_cpu *cpu;
     struct vcpu *next; /* list of the machine, under exec->lock */
     pthread_t thread;
+    pid_t pid, tid;  /* of the host: what a signal is sent to */
     bool own_thread; /* thread_create made it */
+    /* Runs in a process of its own that shares this memory, see process.c; how many such processes
+     * are within each other; and memory that its replacement leaves to be freed. */
+    bool apart;
+    uint32_t depth;
+    void *leftover;
     void *start_arg; /* for the ABI's thread_begin */
     void *decoder;   /* decoding context of this thread */
     struct blink_jump_cache jumps;
@@ -166,6 +172,10 @@ void park_after_fork(struct exec *exec);
 /* signals.c */
 int signals_attach(struct vcpu *v); /* on the vCPU's thread */
 void signals_detach(struct vcpu *v);
+void signals_free_stack(struct vcpu *v); /* of a vCPU whose thread is gone */
+struct vcpu *signals_current(void);      /* the vCPU of this thread, or NULL */
+/* A process that used this thread's memory is gone: the thread is `v`'s again, or nobody's. */
+void signals_regain(struct vcpu *v);
 int signals_install(void); /* handlers of the process, once */
 /* Around the making of a thread: block everything, give the old mask, restore it. */
 uint64_t signals_block(void);
@@ -199,7 +209,11 @@ int process_respawn(struct blink_cpu *cpu, const char *path, const char *guest_p
                     const char *const *argv, const char *const *envp);
 int process_thread_create(struct blink_cpu *parent, const struct blink_cpu *state, void *arg,
                           struct blink_cpu **out);
+int64_t process_share(struct blink_cpu *parent, const struct blink_cpu *state, void *arg,
+                      uint64_t flags, int32_t *pidfd);
 void process_exit(struct blink_machine *machine, int32_t status);
+/* End this host process at once, with nothing of it tidied up: others may use its memory. */
+_Noreturn void process_leave(int32_t status);
 
 /* jit.c; all with exec->lock held unless said otherwise. */
 #define JIT_WARM 2u /* runs in the interpreter before a block is translated */

@@ -325,6 +325,8 @@ static bool one_round(struct vcpu *v) {
 
 static void end(struct vcpu *v) {
     struct exec *x = v->exec;
+    if (v->apart)
+        process_leave(x->status);
     unpin(v);
     if (x->abi)
         x->abi->thread_end(x->abi_self, v->cpu);

@@ -15,6 +15,7 @@ static _Thread_local struct vcpu *mine, *inside;
 
 void park_thread(struct vcpu *v) {
     mine = v;
+    inside = NULL;
 }
 
 static bool others_inside(struct exec *x) {

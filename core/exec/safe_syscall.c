@@ -41,6 +41,32 @@ __asm__(".text\n"
         ".cfi_endproc\n"
         ".size safe_syscall, . - safe_syscall\n");
 
+/* What the caller left in memory stays as it is: the child writes below the return address. The
+ * argument for the thread pointer is not looked at and keeps `arg`. */
+__asm__(".text\n"
+        ".globl share_memory\n"
+        ".hidden share_memory\n"
+        ".type share_memory, @function\n"
+        "share_memory:\n"
+        ".cfi_startproc\n"
+        "  mov %rsi, %r9\n"
+        "  mov %rdx, %r8\n"
+        "  mov %rcx, %rdx\n"
+        "  xor %esi, %esi\n"
+        "  xor %r10d, %r10d\n"
+        "  mov $56, %eax\n"
+        "  syscall\n"
+        "  test %rax, %rax\n"
+        "  jz 1f\n"
+        "  ret\n"
+        "1: mov %r8, %rdi\n"
+        "  sub $8, %rsp\n"
+        "  .cfi_adjust_cfa_offset 8\n"
+        "  call *%r9\n"
+        "  ud2\n"
+        ".cfi_endproc\n"
+        ".size share_memory, . - share_memory\n");
+
 uint64_t context_pc(const ucontext_t *c) {
     return (uint64_t)c->uc_mcontext.gregs[REG_RIP];
 }
@@ -90,6 +116,28 @@ __asm__(".text\n"
         "  ret\n"
         ".cfi_endproc\n"
         ".size safe_syscall, . - safe_syscall\n");
+
+__asm__(".text\n"
+        ".globl share_memory\n"
+        ".hidden share_memory\n"
+        ".type share_memory, %function\n"
+        "share_memory:\n"
+        ".cfi_startproc\n"
+        "  mov x9, x1\n"
+        "  mov x10, x2\n"
+        "  mov x2, x3\n"
+        "  mov x1, xzr\n"
+        "  mov x3, xzr\n"
+        "  mov x4, xzr\n"
+        "  mov x8, #220\n"
+        "  svc #0\n"
+        "  cbz x0, 1f\n"
+        "  ret\n"
+        "1: mov x0, x10\n"
+        "  blr x9\n"
+        "  brk #0\n"
+        ".cfi_endproc\n"
+        ".size share_memory, . - share_memory\n");
 
 uint64_t context_pc(const ucontext_t *c) {
     return c->uc_mcontext.pc;

@@ -23,6 +23,13 @@ uint32_t context_vector(const ucontext_t *context);
 /* The floating-point status flags guest code had raised, where the host keeps them in a register
  * that signal delivery resets: in the format of MXCSR. */
 uint32_t context_mxcsr(const ucontext_t *context);
+/*
+ * clone(2) with these flags, CLONE_VM and CLONE_VFORK among them: the new process runs child(arg),
+ * which does not return, further down the caller's stack and with the caller's thread of the C
+ * library; the caller waits until it has been replaced or has ended. The pid, or -errno; *pidfd is
+ * what CLONE_PIDFD fills.
+ */
+int64_t share_memory(uint64_t flags, void (*child)(void *), void *arg, int32_t *pidfd);
 /* If the context stands in the window of safe_syscall, make it return -EINTR. */
 void context_abort_syscall(ucontext_t *context);
 

@@ -276,7 +276,8 @@ void signals_kick(struct vcpu *v) {
     if (v == current || !__atomic_load_n(&v->started, __ATOMIC_ACQUIRE))
         return;
     __atomic_fetch_add(&v->kicks, 1, __ATOMIC_SEQ_CST);
-    if (pthread_kill(v->thread, KICK))
+    /* By its numbers, since it may be in another process that shares this memory. */
+    if (syscall(SYS_tgkill, v->pid, v->tid, KICK))
         take_kick(v);
 }
 
@@ -320,6 +321,8 @@ static int set_reserved(int signo, uint32_t disposition) {
                                                      : (void *)(uintptr_t)SIG_DFL;
     if (syscall(SYS_rt_sigaction, signo, &a, NULL, sizeof a.mask))
         return -errno;
+    if (current && current->apart)
+        return 0; /* what is noted is of the process whose memory this is */
     if (caught)
         __atomic_fetch_or(&reserved_caught, BIT(signo), __ATOMIC_SEQ_CST);
     else
@@ -375,6 +378,8 @@ int signals_attach(struct vcpu *v) {
     if (sigaltstack(&ss, NULL))
         return -errno;
     v->thread = pthread_self();
+    v->pid = getpid();
+    v->tid = (pid_t)syscall(SYS_gettid);
     if (!v->own_thread)
         v->guest_mask = host_mask();
     current = v;
@@ -388,9 +393,22 @@ void signals_detach(struct vcpu *v) {
     current = NULL;
     stack_t off = {.ss_flags = SS_DISABLE};
     sigaltstack(&off, NULL);
+    signals_free_stack(v);
+}
+
+void signals_free_stack(struct vcpu *v) {
     if (v->signal_stack)
         munmap(v->signal_stack, ALT_STACK_SIZE);
     v->signal_stack = NULL;
+}
+
+struct vcpu *signals_current(void) {
+    return current;
+}
+
+void signals_regain(struct vcpu *v) {
+    current = v;
+    copy_unwind = NULL;
 }
 
 /* ---- for the guest ABI ---- */
@@ -453,6 +471,8 @@ void signals_mask(struct blink_cpu *cpu, uint64_t mask) {
 
 void signals_forked(struct vcpu *v) {
     v->kicks = 0;
+    v->pid = getpid();
+    v->tid = (pid_t)syscall(SYS_gettid);
     if (!v->pending)
         return;
     v->pending = 0;
@@ -469,4 +489,59 @@ void signals_die(struct blink_machine *machine, int32_t signo) {
         signal(signo, SIG_DFL);
     set_host_mask(host_mask() & ~BIT(signo));
     syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signo);
+}
+
+/* ---- replacing the process ---- */
+
+static bool is_caught(const struct kernel_action *a) {
+    return a->handler == (void *)(uintptr_t)on_async;
+}
+
+/* What exec will make of the handlers is made now, so that a signal from now on does what it would
+ * do just after: act by default. `old` keeps them, all zeros where nothing changed. */
+static void handlers_to_default(struct kernel_action old[SIGNAL_COUNT + 1]) {
+    static const struct kernel_action by_default;
+    for (int signo = 1; signo <= SIGNAL_COUNT; signo++) {
+        old[signo] = by_default;
+        if (signo == KICK || syscall(SYS_rt_sigaction, signo, NULL, &old[signo], sizeof(uint64_t)))
+            continue;
+        if (is_caught(&old[signo]))
+            syscall(SYS_rt_sigaction, signo, &by_default, NULL, sizeof(uint64_t));
+        else
+            old[signo] = by_default;
+    }
+}
+
+static void handlers_back(const struct kernel_action old[SIGNAL_COUNT + 1]) {
+    for (int signo = 1; signo <= SIGNAL_COUNT; signo++)
+        if (is_caught(&old[signo]))
+            syscall(SYS_rt_sigaction, signo, &old[signo], NULL, sizeof(uint64_t));
+}
+
+/* One that was caught, but not yet delivered, is pending again. With all blocked. */
+static void give_back_pending(struct vcpu *v) {
+    if (!v->pending)
+        return;
+    syscall(SYS_rt_tgsigqueueinfo, v->pid, v->tid, v->slot_signo, &v->slot);
+    v->pending = 0;
+}
+
+/* Other threads of the guest go on until the kernel ends them: what is sent to one of them must not
+ * kill the process meanwhile, so there the handlers stay. */
+int exec_replace(const char *file, char *const *argv, char *const *envp) {
+    struct kernel_action old[SIGNAL_COUNT + 1];
+    struct vcpu *v = current;
+    signals_block();
+    give_back_pending(v);
+    bool alone = v->apart || __atomic_load_n(&v->exec->live, __ATOMIC_SEQ_CST) == 1;
+    if (alone)
+        handlers_to_default(old);
+    set_host_mask(v->guest_mask & ~(alone ? 0 : SYNC_BITS | BIT(KICK)));
+    execve(file, argv, envp);
+    int rc = -errno;
+    signals_block();
+    if (alone)
+        handlers_back(old);
+    apply_mask(v);
+    return rc;
 }

@@ -69,6 +69,6 @@ void machine_swap_forked(struct blink_machine *m);
 
 /* respawn.c */
 int machine_respawn(struct blink_machine *m, const char *path, const char *guest_path,
-                    const char *const *argv, const char *const *envp);
+                    const char *const *argv, const char *const *envp, void **leftover);
 
 #endif

@@ -87,17 +87,31 @@ static size_t count(const char *const *v) {
     return n;
 }
 
-/* The options, the program's own, "-0", its name, and its arguments. */
-static char **command(struct blink_machine *m, char *const own[3], const char *guest_path,
-                      const char *const *argv) {
+/* The options that only this program needs. */
+struct own_options {
+    char fd[32], env[32];
+    char host[]; /* --host=PATH */
+};
+
+/* The options, the program's own, "-0", its name, and its arguments; one piece of memory with what
+ * of that is made here. */
+static char **command(struct blink_machine *m, const char *path, const char *guest_path, int fd,
+                      int env, const char *const *argv) {
     size_t options = count(m->options.respawn_args), args = count(argv), n = 0;
-    const char **out = calloc(options + args + 8, sizeof *out);
+    size_t vector = (options + args + 8) * sizeof(char *);
+    size_t room = strlen(path) + sizeof MACHINE_OPTION_HOST + 8;
+    const char **out = calloc(1, vector + sizeof(struct own_options) + room);
     if (!out)
         return NULL;
+    struct own_options *own = (struct own_options *)((char *)out + vector);
+    snprintf(own->fd, sizeof own->fd, "--" MACHINE_OPTION_FD "=%d", fd);
+    snprintf(own->env, sizeof own->env, "--" MACHINE_OPTION_ENV "=%d", env);
+    snprintf(own->host, room, "--" MACHINE_OPTION_HOST "=%s", path);
     for (size_t k = 0; k < options; k++)
         out[n++] = m->options.respawn_args[k];
-    for (size_t k = 0; k < 3; k++)
-        out[n++] = own[k];
+    out[n++] = own->fd;
+    out[n++] = own->env;
+    out[n++] = own->host;
     out[n++] = "-0";
     out[n++] = "--";
     out[n++] = guest_path;
@@ -108,32 +122,20 @@ static char **command(struct blink_machine *m, char *const own[3], const char *g
     return (char **)out;
 }
 
-static int replace(struct blink_machine *m, const char *path, const char *guest_path, int fd,
-                   int env, const char *const *argv) {
-    size_t room = strlen(path) + sizeof MACHINE_OPTION_HOST + 8;
-    char fd_text[32], env_text[32], *host_text = malloc(room);
-    char *own[3] = {fd_text, env_text, host_text};
-    char **args = NULL;
-    int rc = -ENOMEM;
-    if (host_text) {
-        snprintf(fd_text, sizeof fd_text, "--" MACHINE_OPTION_FD "=%d", fd);
-        snprintf(env_text, sizeof env_text, "--" MACHINE_OPTION_ENV "=%d", env);
-        snprintf(host_text, room, "--" MACHINE_OPTION_HOST "=%s", path);
-        args = command(m, own, guest_path, argv);
-    }
-    if (args) {
-        if (m->options.last_words)
-            m->options.last_words(m);
-        execve("/proc/self/exe", args, (char *const *)(uintptr_t)m->options.respawn_env);
-        rc = -errno;
-    }
+static int replace(struct blink_machine *m, char **args, void **leftover) {
+    if (!args)
+        return -ENOMEM;
+    *leftover = args;
+    if (m->options.last_words)
+        m->options.last_words(m);
+    int rc = exec_replace("/proc/self/exe", args, (char *const *)(uintptr_t)m->options.respawn_env);
+    *leftover = NULL;
     free(args);
-    free(host_text);
     return rc;
 }
 
 int machine_respawn(struct blink_machine *m, const char *path, const char *guest_path,
-                    const char *const *argv, const char *const *envp) {
+                    const char *const *argv, const char *const *envp, void **leftover) {
     int fd = open(path, O_RDONLY | O_NONBLOCK), env = -1;
     if (fd < 0)
         return -errno;
@@ -141,7 +143,7 @@ int machine_respawn(struct blink_machine *m, const char *path, const char *guest
     if (rc == 0)
         env = environment_file(envp);
     if (rc == 0)
-        rc = env < 0 ? env : replace(m, path, guest_path, fd, env, argv);
+        rc = env < 0 ? env : replace(m, command(m, path, guest_path, fd, env, argv), leftover);
     if (env >= 0)
         close(env);
     close(fd);

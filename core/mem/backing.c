@@ -39,12 +39,56 @@ static int reserve(uint64_t host, uint64_t size) {
     return 0;
 }
 
+static bool is_pinned(const struct blink_mem *mem, uint64_t start, uint64_t end) {
+    for (size_t k = 0; k < mem->pin_count; k++)
+        if (mem->pins[k].start < end && mem->pins[k].end > start)
+            return true;
+    return false;
+}
+
+/* Back to untouched reserved memory. */
+static void reset(uint64_t host, uint64_t size) {
+    mmap(pointer(host), size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+         -1, 0);
+}
+
+/* What the host still works on stays ours, without access: a write that comes late must not reach
+ * what the host would put there. Without memory to remember it that is for ever. */
+static void release_linear(struct blink_mem *mem, uint64_t start, uint64_t end) {
+    if (start == end)
+        return;
+    if (!is_pinned(mem, start, end)) {
+        munmap(pointer(start + mem->bias), end - start);
+        return;
+    }
+    reset(start + mem->bias, end - start);
+    extent_add(&mem->limbo, start, end);
+}
+
+/* Linear: a hole of the guest's, of which parts may be kept from the host since they are pinned. */
+static int claim_hole(struct blink_mem *mem, uint64_t start, uint64_t end) {
+    struct extent kept;
+    for (uint64_t at = start; at < end; at = kept.end) {
+        if (!extent_first(&mem->limbo, at, end, &kept))
+            kept = (struct extent){end, end};
+        int rc = kept.start > at ? reserve(at + mem->bias, kept.start - at) : 0;
+        if (rc == 0 && kept.end > kept.start &&
+            extent_take(&mem->limbo, kept.end - kept.start, kept.start, false) != kept.start)
+            rc = -ENOMEM;
+        if (rc) {
+            release_linear(mem, start, at);
+            return rc;
+        }
+    }
+    return 0;
+}
+
 static int claim_linear(struct blink_mem *mem, uint64_t start, uint64_t end) {
     uint64_t at = start;
     for (size_t k = region_index(&mem->regions, start); at < end; k++) {
         bool last = k == mem->regions.count || mem->regions.v[k].start >= end;
         uint64_t hole = last ? end : mem->regions.v[k].start;
-        int rc = hole > at ? reserve(at + mem->bias, hole - at) : 0;
+        int rc = hole > at ? claim_hole(mem, at, hole) : 0;
         if (rc) {
             backing_unclaim(mem, start, at, start + mem->bias);
             return rc;
@@ -68,12 +112,6 @@ int backing_claim(struct blink_mem *mem, uint64_t start, uint64_t end, uint64_t 
     return 0;
 }
 
-/* Back to untouched reserved memory. */
-static void reset(uint64_t host, uint64_t size) {
-    mmap(pointer(host), size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-         -1, 0);
-}
-
 static void give_back(struct blink_mem *mem, uint64_t host, uint64_t size) {
     uint64_t at = host - (uintptr_t)mem->phys;
     /* Without memory to remember it the range stays reserved and unused. */
@@ -90,23 +128,15 @@ void backing_unclaim(struct blink_mem *mem, uint64_t start, uint64_t end, uint64
     for (size_t k = region_index(&mem->regions, start); at < end; k++) {
         bool last = k == mem->regions.count || mem->regions.v[k].start >= end;
         uint64_t hole = last ? end : mem->regions.v[k].start;
-        if (hole > at)
-            munmap(pointer(at + mem->bias), hole - at);
+        release_linear(mem, at, hole > at ? hole : at);
         at = last ? end : mem->regions.v[k].end;
     }
-}
-
-static bool is_pinned(const struct blink_mem *mem, uint64_t start, uint64_t end) {
-    for (size_t k = 0; k < mem->pin_count; k++)
-        if (mem->pins[k].start < end && mem->pins[k].end > start)
-            return true;
-    return false;
 }
 
 void backing_release(struct blink_mem *mem, uint64_t start, uint64_t end, uint64_t host) {
     uint64_t at = host - (uintptr_t)mem->phys;
     if (mem->strategy == MEM_LINEAR) {
-        munmap(pointer(host), end - start);
+        release_linear(mem, start, end);
     } else if (is_pinned(mem, start, end)) {
         /* The host still works on these pages: they must not become another mapping's. */
         extent_add(&mem->limbo, at, at + (end - start));
@@ -119,7 +149,10 @@ void backing_release(struct blink_mem *mem, uint64_t start, uint64_t end, uint64
 void backing_moved(struct blink_mem *mem, uint64_t start, uint64_t end, uint64_t host) {
     uint64_t at = host - (uintptr_t)mem->phys;
     /* If another thread of the host took the hole meanwhile, it is lost to us. */
-    if (mem->strategy != MEM_PAGED || reserve(host, end - start))
+    if (mem->strategy == MEM_LINEAR && is_pinned(mem, start, end) &&
+        reserve(host, end - start) == 0)
+        extent_add(&mem->limbo, start, end);
+    if (mem->strategy == MEM_LINEAR || reserve(host, end - start))
         return;
     if (is_pinned(mem, start, end))
         extent_add(&mem->limbo, at, at + (end - start));
@@ -130,6 +163,10 @@ void backing_moved(struct blink_mem *mem, uint64_t start, uint64_t end, uint64_t
 void backing_flush_limbo(struct blink_mem *mem) {
     for (size_t k = 0; k < mem->limbo.count; k++) {
         const struct extent *e = &mem->limbo.v[k];
+        if (mem->strategy == MEM_LINEAR) {
+            munmap(pointer(e->start + mem->bias), e->end - e->start);
+            continue;
+        }
         reset((uintptr_t)mem->phys + e->start, e->end - e->start);
         extent_add(&mem->free, e->start, e->end);
     }

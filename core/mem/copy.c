@@ -220,7 +220,7 @@ void mem_unpin(struct blink_mem *mem, uint64_t address, uint64_t size, uint32_t 
             *p = mem->pins[--mem->pin_count];
         break;
     }
-    if (mem->pin_count == 0 && mem->strategy == MEM_PAGED)
+    if (mem->pin_count == 0 && mem->limbo.count)
         backing_flush_limbo(mem);
     mem_unlock(mem);
 }

@@ -84,3 +84,14 @@ uint64_t extent_take(struct extent_set *set, uint64_t size, uint64_t wanted, boo
     }
     return UINT64_MAX;
 }
+
+bool extent_first(const struct extent_set *set, uint64_t start, uint64_t end, struct extent *out) {
+    for (size_t k = 0; k < set->count && set->v[k].start < end; k++) {
+        if (set->v[k].end <= start)
+            continue;
+        out->start = set->v[k].start > start ? set->v[k].start : start;
+        out->end = set->v[k].end < end ? set->v[k].end : end;
+        return true;
+    }
+    return false;
+}

@@ -70,7 +70,7 @@ struct blink_mem {
     uint64_t phys_size;
     uint64_t cr3;                   /* user programs: root of the tables that core keeps */
     struct extent_set free;         /* unused physical memory */
-    struct extent_set limbo;        /* unmapped while something was pinned */
+    struct extent_set limbo;        /* unmapped while pinned; linear: guest addresses */
     bool large_pages;               /* an entry of a TLB may come from a large page; atomic */
     uint64_t table_next, table_end; /* pages for page tables */
 };
@@ -94,6 +94,8 @@ int extent_add(struct extent_set *set, uint64_t start, uint64_t end);
 /* Take `size` bytes: at `wanted` if that is not 0, else the lowest, or the highest if `high`.
  * UINT64_MAX if there are none. */
 uint64_t extent_take(struct extent_set *set, uint64_t size, uint64_t wanted, bool high);
+/* The first piece of [start, end) that is in the set: true, and the piece. */
+bool extent_first(const struct extent_set *set, uint64_t start, uint64_t end, struct extent *out);
 
 /* backing.c: the host's mappings. All with the lock held; ranges are guest addresses. */
 int backing_create(struct blink_mem *mem, uint64_t physical_size);

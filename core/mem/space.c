@@ -207,8 +207,7 @@ void mem_fork_parent(struct blink_mem *mem) {
 void mem_after_fork(struct blink_mem *mem) {
     /* This thread locked it; those that waited are not in this process. */
     mem->pin_count = 0;
-    if (mem->strategy == MEM_PAGED)
-        backing_flush_limbo(mem);
+    backing_flush_limbo(mem);
     mem_unlock(mem);
 }
 

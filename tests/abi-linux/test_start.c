@@ -222,8 +222,8 @@ static void test_inherited(void **state) {
     struct guest *g = guest_create(NULL, NULL);
     signal(SIGUSR1, before);
     sigprocmask(SIG_SETMASK, &old, NULL);
-    assert_int_equal(g->abi->action[SIGUSR1].handler, G_SIG_IGN);
-    assert_int_equal(g->abi->action[SIGUSR2].handler, G_SIG_DFL);
+    assert_int_equal(lx_thread_of(g->cpu)->handlers->action[SIGUSR1].handler, G_SIG_IGN);
+    assert_int_equal(lx_thread_of(g->cpu)->handlers->action[SIGUSR2].handler, G_SIG_DFL);
     assert_int_equal(lx_thread_of(g->cpu)->mask & LX_SIGBIT(SIGUSR2), LX_SIGBIT(SIGUSR2));
     guest_destroy(g);
 }

@@ -104,28 +104,33 @@ static void test_keyboard(void **state) {
     assert_int_equal(display->key(&machine, 1, 0), -ENOENT);
 }
 
-static int read_sectors(struct blink_plugin *self, uint64_t sector, uint32_t count, void *out) {
+static int read_sectors(struct blink_plugin *self, void *arg, uint64_t sector, uint32_t count,
+                        void *out) {
+    assert_ptr_equal(arg, self->sectors);
     memcpy(out, self->sectors[sector], count * sizeof self->sectors[0]);
     return 0;
 }
 
-static int write_sectors(struct blink_plugin *self, uint64_t sector, uint32_t count,
+static int write_sectors(struct blink_plugin *self, void *arg, uint64_t sector, uint32_t count,
                          const void *bytes) {
+    assert_ptr_equal(arg, self->sectors);
     memcpy(self->sectors[sector], bytes, count * sizeof self->sectors[0]);
     return 0;
 }
 
-static int flush(struct blink_plugin *self) {
+static int flush(struct blink_plugin *self, void *arg) {
+    (void)arg;
     self->flushes++;
     return 0;
 }
 
-static struct blink_disk drive(uint32_t kind) {
+static struct blink_disk drive(struct blink_plugin *self, uint32_t kind) {
     return (struct blink_disk){
         .struct_size = sizeof(struct blink_disk),
         .kind = kind,
         .sector_size = 512,
         .sectors = 8,
+        .arg = self->sectors,
         .read = read_sectors,
         .write = write_sectors,
         .flush = flush,
@@ -134,17 +139,17 @@ static struct blink_disk drive(uint32_t kind) {
 
 static void test_drives(void **state) {
     static struct blink_plugin a, b;
-    struct blink_disk d = drive(BLINK_DISK_HARD), got;
+    struct blink_disk d = drive(&a, BLINK_DISK_HARD), got;
     uint8_t sector[2][512];
     (void)state;
     assert_int_equal(disk->info(&machine, BLINK_DISK_HARD, 0, &got), -ENOENT);
     assert_int_equal(disk->attach(&machine, &a, &d), 0);
-    d = drive(BLINK_DISK_FLOPPY);
+    d = drive(&a, BLINK_DISK_FLOPPY);
     d.read_only = 1;
     d.write = NULL;
     d.flush = NULL;
     assert_int_equal(disk->attach(&machine, &a, &d), 0);
-    d = drive(BLINK_DISK_HARD);
+    d = drive(&b, BLINK_DISK_HARD);
     assert_int_equal(disk->attach(&machine, &b, &d), 0);
     assert_int_equal(disk->info(&machine, BLINK_DISK_HARD, 1, &got), 0);
     assert_int_equal(got.sectors, 8);
@@ -175,19 +180,19 @@ static void test_drives(void **state) {
 
 static void test_bad_drives(void **state) {
     static struct blink_plugin a;
-    struct blink_disk d = drive(BLINK_DISK_KINDS);
+    struct blink_disk d = drive(&a, BLINK_DISK_KINDS);
     (void)state;
     assert_int_equal(disk->attach(&machine, &a, &d), -EINVAL);
-    d = drive(BLINK_DISK_HARD);
+    d = drive(&a, BLINK_DISK_HARD);
     d.sector_size = 0;
     assert_int_equal(disk->attach(&machine, &a, &d), -EINVAL);
-    d = drive(BLINK_DISK_HARD);
+    d = drive(&a, BLINK_DISK_HARD);
     d.read = NULL;
     assert_int_equal(disk->attach(&machine, &a, &d), -EINVAL);
-    d = drive(BLINK_DISK_HARD);
+    d = drive(&a, BLINK_DISK_HARD);
     d.write = NULL;
     assert_int_equal(disk->attach(&machine, &a, &d), -EINVAL);
-    d = drive(BLINK_DISK_HARD);
+    d = drive(&a, BLINK_DISK_HARD);
     for (int k = 0; k < 16; k++)
         assert_int_equal(disk->attach(&machine, &a, &d), 0);
     assert_int_equal(disk->attach(&machine, &a, &d), -ENOSPC);

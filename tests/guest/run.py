@@ -38,6 +38,7 @@ CASES = {
     "threads": [[]],
     "process": [[], ["shell"]],
     "children": [[]],
+    "shared": [[]],
     "async": [[]],
     "pointers": [[]],
     "stack": [[]],

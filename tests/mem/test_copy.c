@@ -192,6 +192,36 @@ static void test_pin_outlives_remap(void **state) {
     check_lent(*state, true);
 }
 
+/* Linear: nothing of the host comes to lie there, a write that comes late fails, the guest may have
+ * the place again at once, and the end of the pin gives it back to the host. */
+static void test_pin_keeps_place(void **state) {
+    struct space *s = *state;
+    struct blink_mem_span span;
+    uint32_t count = 1;
+    uint64_t size = PAGE;
+    int fd = pattern_file(1);
+    map_at(s, ARENA, 4 * PAGE, RW, 0);
+    assert_int_equal(mem_pin(s->mem, ARENA + PAGE, &size, W, &span, &count), 0);
+    assert_int_equal(mem_unmap(s->mem, ARENA, 3 * PAGE), 0);
+    void *p =
+        mmap(span.host, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    assert_true(p == MAP_FAILED && errno == EEXIST);
+    errno = 0;
+    assert_true(pread(fd, span.host, PAGE, 0) == -1 && errno == EFAULT);
+    /* Half of it, with what was never pinned. */
+    map_at(s, ARENA - PAGE, 3 * PAGE, RW, BLINK_MAP_NOREPLACE);
+    assert_int_equal(pread(fd, span.host, PAGE, 0), PAGE);
+    assert_int_equal(mem_unmap(s->mem, ARENA - PAGE, 5 * PAGE), 0);
+    mem_unpin(s->mem, ARENA + PAGE, PAGE, W);
+    for (uint64_t k = 0; k < 4; k++) {
+        uint8_t *at = (uint8_t *)span.host - PAGE + k * PAGE;
+        p = mmap(at, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        assert_ptr_equal(p, at);
+        munmap(p, PAGE);
+    }
+    close(fd);
+}
+
 static void test_advise(void **state) {
     struct space *s = *state;
     map_at(s, ARENA, 3 * PAGE, RW, 0);
@@ -244,6 +274,7 @@ int main(void) {
         BOTH(test_pin_capacity),
         PAGED(test_pin_outlives_unmap),
         PAGED(test_pin_outlives_remap),
+        LINEAR(test_pin_keeps_place),
         BOTH(test_advise),
         BOTH(test_host_writes_pinned),
     };

@@ -35,9 +35,11 @@ struct blink_disk {
     uint64_t sectors;
     uint32_t cylinders, heads, track_sectors; /* as a BIOS tells of it; 0 for a CD */
     uint32_t reserved;
-    int (*read)(struct blink_plugin *self, uint64_t sector, uint32_t count, void *out);
-    int (*write)(struct blink_plugin *self, uint64_t sector, uint32_t count, const void *bytes);
-    int (*flush)(struct blink_plugin *self);
+    void *arg; /* of the methods: which of the controller's drives it is */
+    int (*read)(struct blink_plugin *self, void *arg, uint64_t sector, uint32_t count, void *out);
+    int (*write)(struct blink_plugin *self, void *arg, uint64_t sector, uint32_t count,
+                 const void *bytes);
+    int (*flush)(struct blink_plugin *self, void *arg);
 };
 
 struct blink_disk_iface {

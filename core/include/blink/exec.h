@@ -101,6 +101,16 @@ struct blink_exec_iface {
     void (*stats)(struct blink_machine *machine, struct blink_exec_stats *out);
     /* What CPUID tells the guest: EAX, EBX, ECX, EDX. [vcpu] */
     void (*cpuid)(struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+    /*
+     * A process of its own that shares this one's memory: clone(2) with CLONE_VM and, in `flags`,
+     * others of FILES, FS, IO, PARENT, PIDFD, SIGHAND, SYSVSEM and VFORK with the signal of its
+     * end. It runs a new vCPU that starts from a copy of *state, thread_begin(arg) first, and its
+     * exit_machine() ends it alone. With CLONE_VFORK the call returns when it has been replaced or
+     * has ended. Then thread_end() of its vCPU is called, by a thread of this process. The pid, or
+     * -errno; *pidfd, which may be NULL, is what CLONE_PIDFD gives. [vcpu]
+     */
+    int64_t (*share)(struct blink_cpu *parent, const struct blink_cpu *state, void *arg,
+                     uint64_t flags, int32_t *pidfd);
 };
 
 #ifdef __cplusplus

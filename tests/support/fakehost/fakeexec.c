@@ -85,6 +85,20 @@ static int exec_thread_create(struct blink_cpu *parent, const struct blink_cpu *
     return 0;
 }
 
+/* The process is gone at once: it has not begun a thread, so none ends. */
+static int64_t exec_share(struct blink_cpu *parent, const struct blink_cpu *state, void *arg,
+                          uint64_t flags, int32_t *pidfd) {
+    struct fakehost_exec *e = &parent->machine->exec;
+    e->shares++;
+    e->share_flags = flags;
+    free(e->thread_cpu);
+    e->thread_cpu = fake_alloc(sizeof *e->thread_cpu);
+    *e->thread_cpu = *state;
+    e->thread_arg = arg;
+    (void)pidfd;
+    return e->share_result;
+}
+
 static void exec_exit_machine(struct blink_machine *m, int32_t status) {
     m->exec.exited = true;
     m->exec.exit_status = status;
@@ -141,6 +155,7 @@ const struct blink_exec_iface fakehost_exec_iface = {
     .count = exec_count,
     .stats = exec_stats,
     .cpuid = exec_cpuid,
+    .share = exec_share,
 };
 
 /* ---- for the test ---- */

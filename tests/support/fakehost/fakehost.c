@@ -180,6 +180,7 @@ struct fakehost *fakehost_create(void) {
     };
     m->level = INT32_MAX;
     m->exec.fork_result = -ENOSYS;
+    m->exec.share_result = -ENOSYS;
     m->exec.respawn_result = -ENOEXEC;
     fake_mem_init(&m->mem);
     fakehost_set_iface(fh, BLINK_IFACE_MEM, &fakehost_mem_iface);

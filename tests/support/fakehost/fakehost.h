@@ -132,6 +132,9 @@ struct fakehost_exec {
     uint32_t threads;
     struct blink_cpu *thread_cpu; /* copy of the last *state */
     void *thread_arg;
+    int64_t share_result; /* what share() answers, -ENOSYS at first; it fills no pidfd */
+    uint32_t shares;
+    uint64_t share_flags;
     int64_t syscall_number; /* of the last one */
     uint32_t syscalls;
     uint32_t counted_syscalls, counted_signals; /* sums of count() */

@@ -142,7 +142,7 @@ static int read_disk(struct blink_machine *m, uint32_t kind, uint32_t n, uint64_
     if (!d || !inside(d, sector, count))
         return d ? -EINVAL : -ENOENT;
     if (!d->bytes)
-        return d->disk.read(d->owner, sector, count, out);
+        return d->disk.read(d->owner, d->disk.arg, sector, count, out);
     memcpy(out, d->bytes + sector * size, count * size);
     return 0;
 }
@@ -156,14 +156,14 @@ static int write_disk(struct blink_machine *m, uint32_t kind, uint32_t n, uint64
     if (!inside(d, sector, count))
         return -EINVAL;
     if (!d->bytes)
-        return d->disk.write(d->owner, sector, count, bytes);
+        return d->disk.write(d->owner, d->disk.arg, sector, count, bytes);
     memcpy(d->bytes + sector * size, bytes, count * size);
     return 0;
 }
 
 static int flush_disk(struct blink_machine *m, uint32_t kind, uint32_t n) {
     struct fake_disk *d = find(m, kind, n);
-    return !d ? -ENOENT : d->bytes || !d->disk.flush ? 0 : d->disk.flush(d->owner);
+    return !d ? -ENOENT : d->bytes || !d->disk.flush ? 0 : d->disk.flush(d->owner, d->disk.arg);
 }
 
 const struct blink_disk_iface fakehost_disk_iface = {
