@@ -47,14 +47,15 @@ void bus_destroy(struct blink_bus *bus) {
         return;
     pthread_mutex_destroy(&bus->lock);
     free(bus->ports.item);
-    free(bus->memory.item);
+    free(bus->ranges.item);
     free(bus->timers.item);
     free(bus);
 }
 
-void bus_allow_memory(struct blink_bus *bus, bool allowed) {
+void bus_allow_memory(struct blink_bus *bus, bus_memory_claimed *tell, void *arg) {
     bus_lock(bus);
-    bus->memory_allowed = allowed;
+    bus->memory = tell;
+    bus->memory_arg = arg;
     bus_unlock(bus);
 }
 
@@ -89,7 +90,7 @@ void bus_after_fork(struct blink_bus *bus) {
 void bus_release(struct blink_bus *bus, struct blink_plugin *self) {
     bus_lock(bus);
     claims_release(&bus->ports, self);
-    claims_release(&bus->memory, self);
+    memory_release(bus, self);
     timers_release(&bus->timers, self);
     if (bus->controller == self) {
         bus->controller = NULL;

@@ -22,9 +22,11 @@ extern const struct blink_bus_iface bus_iface;
 extern const struct blink_display_iface display_iface;
 extern const struct blink_disk_iface disk_iface;
 
-/* Set up before devices are activated: whether memory can be claimed (paged memory only, no at
- * first), and the file descriptors of the console (0 and 1 at first, never closed). [main] */
-void bus_allow_memory(struct blink_bus *bus, bool allowed);
+/* Set up before devices are activated: that memory can be claimed (of system software only, not at
+ * first), with whom to tell of ranges that come and go; and the file descriptors of the console (0
+ * and 1 at first, never closed). [main] */
+typedef void bus_memory_claimed(void *arg, uint64_t first, uint64_t last, bool claimed);
+void bus_allow_memory(struct blink_bus *bus, bus_memory_claimed *tell, void *arg);
 void bus_set_console(struct blink_bus *bus, int input, int output);
 
 /* Something a vCPU should know of happened: BLINK_ATTN_IRQ, the level of a line changed,

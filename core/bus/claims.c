@@ -54,6 +54,14 @@ void claims_release(struct claim_set *set, const struct blink_plugin *owner) {
     set->count = kept;
 }
 
+void memory_release(struct blink_bus *bus, const struct blink_plugin *owner) {
+    for (size_t k = 0; bus->memory && k < bus->ranges.count; k++)
+        if (bus->ranges.item[k].owner == owner)
+            bus->memory(bus->memory_arg, bus->ranges.item[k].first, bus->ranges.item[k].last,
+                        false);
+    claims_release(&bus->ranges, owner);
+}
+
 int bus_claim_ports(struct blink_bus *bus, struct blink_plugin *self, uint16_t first,
                     uint32_t count, blink_bus_read read, blink_bus_write write) {
     if (count == 0 || count > LAST_PORT + 1u - first)
@@ -71,7 +79,9 @@ int bus_claim_memory(struct blink_bus *bus, struct blink_plugin *self, uint64_t 
         return -EINVAL;
     struct claim claim = {self, address, address + (size - 1), read, write};
     bus_lock(bus);
-    int err = bus->memory_allowed ? add(&bus->memory, &claim) : -ENOTSUP;
+    int err = bus->memory ? add(&bus->ranges, &claim) : -ENOTSUP;
+    if (!err)
+        bus->memory(bus->memory_arg, claim.first, claim.last, true);
     bus_unlock(bus);
     return err;
 }
@@ -154,18 +164,18 @@ bool bus_port_claimed(struct blink_bus *bus, uint16_t port, uint32_t size) {
 
 bool bus_read_memory(struct blink_bus *bus, uint64_t address, uint32_t size, uint64_t *out) {
     bus_lock(bus);
-    bool claimed = size <= 8 && claim_at(&bus->memory, address);
+    bool claimed = size <= 8 && claim_at(&bus->ranges, address);
     if (claimed)
-        *out = read_set(&bus->memory, address, size, UINT64_MAX);
+        *out = read_set(&bus->ranges, address, size, UINT64_MAX);
     bus_unlock(bus);
     return claimed;
 }
 
 bool bus_write_memory(struct blink_bus *bus, uint64_t address, uint32_t size, uint64_t value) {
     bus_lock(bus);
-    bool claimed = size <= 8 && claim_at(&bus->memory, address);
+    bool claimed = size <= 8 && claim_at(&bus->ranges, address);
     if (claimed)
-        write_set(&bus->memory, address, size, value, UINT64_MAX);
+        write_set(&bus->ranges, address, size, value, UINT64_MAX);
     bus_unlock(bus);
     return claimed;
 }

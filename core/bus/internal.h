@@ -65,8 +65,8 @@ struct drive {
 #define BUS_DRIVES   16u
 
 struct blink_bus {
-    pthread_mutex_t lock; /* of everything below; recursive */
-    struct claim_set ports, memory;
+    pthread_mutex_t lock;           /* of everything below; recursive */
+    struct claim_set ports, ranges; /* ranges: of memory */
     struct timer_set timers;
     uint8_t level[BUS_LINES];
     struct blink_plugin *controller; /* of interrupts, may be NULL */
@@ -75,7 +75,8 @@ struct blink_bus {
     bool intr;       /* its output */
     uint64_t origin; /* host's monotonic time of creation */
     int console_in, console_out;
-    bool memory_allowed;
+    bus_memory_claimed *memory; /* NULL: memory cannot be claimed */
+    void *memory_arg;
     bus_notify *notify; /* may be NULL */
     void *notify_arg;
     struct display display[BUS_DISPLAYS]; /* in the order they came */
@@ -98,6 +99,7 @@ static inline void bus_tell(struct blink_bus *bus, uint32_t attention) {
 }
 
 /* claims.c and timers.c; with the lock held. */
+void memory_release(struct blink_bus *bus, const struct blink_plugin *owner);
 void claims_release(struct claim_set *set, const struct blink_plugin *owner);
 void timers_release(struct timer_set *set, const struct blink_plugin *owner);
 

@@ -224,6 +224,8 @@ void backing_destroy(struct blink_mem *mem) {
         munmap(mem->phys, mem->phys_size);
     for (size_t k = 0; mem->strategy == MEM_LINEAR && k < mem->regions.count; k++)
         munmap(pointer(mem->regions.v[k].host), mem->regions.v[k].end - mem->regions.v[k].start);
+    free(mem->devices.v);
+    free(mem->roms.v);
     free(mem->free.v);
     free(mem->limbo.v);
 }

@@ -71,6 +71,8 @@ struct blink_mem {
     uint64_t cr3;                   /* user programs: root of the tables that core keeps */
     struct extent_set free;         /* unused physical memory */
     struct extent_set limbo;        /* unmapped while pinned; linear: guest addresses */
+    struct extent_set devices;      /* system: physical ranges of devices; page 0 never is one */
+    struct extent_set roms;         /* system: physical ranges that stores do not change */
     bool large_pages;               /* an entry of a TLB may come from a large page; atomic */
     uint64_t table_next, table_end; /* pages for page tables */
 };
@@ -144,6 +146,9 @@ int mem_remap(struct blink_mem *mem, uint64_t address, uint64_t old_size, uint64
 /* advise.c */
 int mem_advise(struct blink_mem *mem, uint64_t address, uint64_t size, uint32_t advice);
 int mem_sync(struct blink_mem *mem, uint64_t address, uint64_t size, int32_t flags);
+/* physical.c, with the lock held. */
+bool physical_is_device(const struct blink_mem *mem, uint64_t phys);
+bool physical_is_rom(const struct blink_mem *mem, uint64_t phys);
 /* copy.c */
 int mem_copy_in(struct blink_mem *mem, void *dst, uint64_t src, size_t size);
 int mem_copy_out(struct blink_mem *mem, uint64_t dst, const void *src, size_t size);

@@ -312,6 +312,8 @@ int mem_protect(struct blink_mem *mem, uint64_t address, uint64_t size, uint32_t
         return -EINVAL;
     if (size == 0)
         return 0;
+    if (mem->system)
+        return mem_set_rom(mem, address, address + whole, !(prot & BLINK_PROT_WRITE));
     if (whole == 0 || mem_check_range(mem, address, whole))
         return -ENOMEM;
     struct range_work w = {.start = address, .end = address + whole, .prot = prot};

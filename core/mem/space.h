@@ -88,10 +88,30 @@ bool mem_read_system(struct blink_cpu *cpu, uint64_t address, void *out, size_t 
                      struct mem_fault *fault);
 
 /*
+ * The accesses the processor makes on its own account (descriptor tables, task states, stacks of
+ * interrupts) by the rights of privilege level `cpl`: host memory of `address` up to the end of
+ * its page, with no trace in the TLB. `write`: code on it is dropped, D is set. NULL with *fault;
+ * vector 0: the bus's turn, as for mem_translate.
+ */
+void *mem_reach(struct blink_cpu *cpu, uint64_t address, uint32_t cpl, bool write,
+                struct mem_fault *fault);
+
+/*
+ * System spaces: physical [start, end), whole pages, is a device's, or ROM, or (`on` false) RAM
+ * again. A device's range wins over the RAM below it; stores to ROM are lost. [main] [safepoint]
+ */
+int mem_set_device(struct blink_mem *mem, uint64_t start, uint64_t end, bool on);
+int mem_set_rom(struct blink_mem *mem, uint64_t start, uint64_t end, bool on);
+
+/*
  * For debuggers: host memory behind linear `address`, whatever its protection; *size is cut to what
  * lies together there. NULL: nothing is. `write`: code on it is dropped.
  */
 void *mem_peek(struct blink_cpu *cpu, uint64_t address, size_t *size, bool write);
+
+/* Change the privilege level. The TLB holds what the old one may do: it is emptied where that
+ * differs (levels 0 to 2 are alike to paging). */
+void mem_set_cpl(struct blink_cpu *cpu, uint32_t cpl);
 
 /* TLB maintenance of one vCPU (INVLPG, CR3 and CR0/CR4 writes, EFER.NXE, changes of the CPL). */
 void mem_tlb_flush(struct blink_cpu *cpu);

@@ -39,6 +39,13 @@ void mem_tlb_flush_page(struct blink_cpu *cpu, uint64_t address) {
         clear(cpu, k);
 }
 
+void mem_set_cpl(struct blink_cpu *cpu, uint32_t cpl) {
+    bool user = cpu->cpl == 3;
+    cpu->cpl = cpl;
+    if (user != (cpl == 3) && cpu->mem && cpu->mem->strategy == MEM_PAGED)
+        mem_tlb_flush(cpu);
+}
+
 void tlb_flush_all(struct blink_mem *mem) {
     for (uint32_t k = 0; k < mem->cpu_count; k++)
         mem_tlb_flush(mem->cpus[k]);
@@ -70,12 +77,34 @@ static void fill(struct blink_cpu *cpu, uint64_t address, const void *host, cons
     t->write[k] = w->write && w->dirty && !code ? blink_tlb_tag(page) : blink_tlb_absent(k);
 }
 
+/* A watched page has no entry, so that every access to it comes by (see interp/watch.h). */
+static bool is_watched(const struct blink_cpu *cpu, uint64_t address) {
+    if (!(cpu->dr[7] & 0xff))
+        return false;
+    for (uint32_t k = 0; k < 4; k++)
+        if ((cpu->dr[7] >> k * 2 & 3) && PAGE_DOWN(cpu->dr[k]) == PAGE_DOWN(address))
+            return true;
+    return false;
+}
+
+/* Host memory of a physical address; NULL: of a device, of nobody, or ROM that is written. */
+static void *ram_for(struct blink_mem *mem, uint64_t phys, bool write, bool *rom) {
+    *rom = false;
+    if (!mem->system)
+        return walk_ram(mem, phys, 1);
+    if (physical_is_device(mem, phys))
+        return NULL;
+    *rom = physical_is_rom(mem, phys);
+    return *rom && write ? NULL : walk_ram(mem, phys, 1);
+}
+
 static void *translate_paged(struct blink_mem *mem, struct blink_cpu *cpu, uint64_t address,
                              uint32_t access, struct mem_fault *fault) {
     struct walk w;
+    bool rom;
     if (!walk_linear(mem, cpu, address, access, &w, fault))
         return NULL;
-    void *host = walk_ram(mem, w.phys, 1);
+    void *host = ram_for(mem, w.phys, access == BLINK_PROT_WRITE, &rom);
     if (!host) {
         *fault = (struct mem_fault){.vector = 0, .address = w.phys};
         return NULL;
@@ -86,7 +115,29 @@ static void *translate_paged(struct blink_mem *mem, struct blink_cpu *cpu, uint6
         *fault = (struct mem_fault){.vector = MEM_VECTOR_SMC, .address = address};
         return NULL;
     }
-    fill(cpu, address, host, &w, code_is_tracked(mem, key));
+    if (!is_watched(cpu, address))
+        fill(cpu, address, host, &w, rom || code_is_tracked(mem, key));
+    return host;
+}
+
+void *mem_reach(struct blink_cpu *cpu, uint64_t address, uint32_t cpl, bool write,
+                struct mem_fault *fault) {
+    struct blink_mem *mem = cpu->mem;
+    uint32_t access = write ? BLINK_PROT_WRITE : BLINK_PROT_READ, before = cpu->cpl;
+    struct walk w;
+    bool rom;
+    if (!mem->system)
+        return mem_translate(cpu, address, access, fault);
+    mem_lock(mem);
+    cpu->cpl = cpl;
+    bool ok = walk_linear(mem, cpu, address, access, &w, fault);
+    cpu->cpl = before;
+    void *host = ok ? ram_for(mem, w.phys, write, &rom) : NULL;
+    if (ok && !host)
+        *fault = (struct mem_fault){.vector = 0, .address = w.phys};
+    else if (ok && write)
+        code_drop(mem, w.phys, w.phys + 1, true);
+    mem_unlock(mem);
     return host;
 }
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -168,13 +169,21 @@ static void test_absent_handlers(void **state) {
     assert_string_equal(a.log, "");
 }
 
+/* What whoever keeps the memory is told. */
+static void memory_claimed(void *arg, uint64_t first, uint64_t last, bool claimed) {
+    char *log = arg, text[64];
+    snprintf(text, sizeof text, "%c%" PRIx64 "-%" PRIx64 " ", claimed ? '+' : '-', first, last);
+    strcat(log, text);
+}
+
 static void test_memory_claims(void **state) {
     struct blink_bus *bus = *state;
+    char told[256] = "";
     struct blink_plugin a = {.read_value = 0x1122334455667788}, b = {.read_value = 0xbb};
     uint64_t value = 7;
     assert_int_equal(bus_claim_memory(bus, &a, 0xa0000, 0x1000, device_read, device_write),
                      -ENOTSUP);
-    bus_allow_memory(bus, true);
+    bus_allow_memory(bus, memory_claimed, told);
     assert_int_equal(bus_claim_memory(bus, &a, 0xa0000, 0, device_read, device_write), -EINVAL);
     assert_int_equal(bus_claim_memory(bus, &a, 0xa0001, 0x1000, device_read, NULL), -EINVAL);
     assert_int_equal(bus_claim_memory(bus, &a, 0xa0000, 0x1001, device_read, NULL), -EINVAL);
@@ -184,6 +193,8 @@ static void test_memory_claims(void **state) {
     assert_int_equal(bus_claim_memory(bus, &a, 0xa0000, 0x2000, device_read, device_write), 0);
     assert_int_equal(bus_claim_memory(bus, &b, 0xa1000, 0x1000, device_read, NULL), -EBUSY);
     assert_int_equal(bus_claim_memory(bus, &b, 0xa2000, 0x1000, device_read, device_write), 0);
+    assert_string_equal(told, "+fffffffffffff000-ffffffffffffffff +a0000-a1fff +a2000-a2fff ");
+    told[0] = 0;
 
     assert_false(bus_read_memory(bus, 0x9ffff, 8, &value));
     assert_false(bus_write_memory(bus, 0xa3000, 1, 0));
@@ -199,6 +210,9 @@ static void test_memory_claims(void **state) {
     assert_string_equal(b.log, "w1@0=12 ");
     assert_true(bus_read_memory(bus, UINT64_MAX, 2, &value));
     assert_int_equal(value, 0xff00); /* byte 7 of 0xbb, and nothing behind it */
+    bus_release(bus, &b);
+    assert_string_equal(told, "-a2000-a2fff -fffffffffffff000-ffffffffffffffff ");
+    assert_false(bus_read_memory(bus, 0xa2000, 1, &value));
 }
 
 static void count_notify(void *arg, uint32_t attention) {
@@ -437,7 +451,8 @@ static void test_service_accesses(void **state) {
     struct blink_machine machine = {*state};
     struct blink_plugin a = {.bus = *state, .read_value = 0x1122334455667788};
     uint64_t value = 7;
-    bus_allow_memory(*state, true);
+    char told[64] = "";
+    bus_allow_memory(*state, memory_claimed, told);
     assert_int_equal(bus_iface.port_read(&machine, 0x60, 2), 0xffff);
     bus_iface.port_write(&machine, 0x60, 1, 1);
     assert_int_equal(bus_iface.memory_read(&machine, 0xb8000, 2, &value), -ENOENT);

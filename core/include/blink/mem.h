@@ -77,7 +77,9 @@ struct blink_mem_iface {
                uint32_t flags, int32_t fd, uint64_t offset, uint64_t *out);
     /* As munmap(2): holes are fine. [vcpu] [main] */
     int (*unmap)(struct blink_mem *mem, uint64_t address, uint64_t size);
-    /* As mprotect(2): -ENOMEM if anything in the range is not mapped. [vcpu] [main] */
+    /* As mprotect(2): -ENOMEM if anything in the range is not mapped. In the memory of a whole
+     * machine, where addresses are physical, RAM without BLINK_PROT_WRITE is ROM: the guest's
+     * stores to it are lost, copy_out still writes it. [vcpu] [main] */
     int (*protect)(struct blink_mem *mem, uint64_t address, uint64_t size, uint32_t prot);
     /* As mremap(2). [vcpu] */
     int (*remap)(struct blink_mem *mem, uint64_t address, uint64_t old_size, uint64_t new_size,
