@@ -16,10 +16,13 @@
 #define CR0_NE (UINT64_C(1) << 5)
 #define CR0_WP (UINT64_C(1) << 16)
 #define CR0_AM (UINT64_C(1) << 18)
+#define CR0_NW (UINT64_C(1) << 29)
 #define CR0_CD (UINT64_C(1) << 30)
 #define CR0_PG (UINT64_C(1) << 31)
 
 #define CR4_TSD        (UINT64_C(1) << 2)
+#define CR4_DE         (UINT64_C(1) << 3)
+#define CR4_MCE        (UINT64_C(1) << 6)
 #define CR4_PSE        (UINT64_C(1) << 4)
 #define CR4_PAE        (UINT64_C(1) << 5)
 #define CR4_PGE        (UINT64_C(1) << 7)
@@ -28,6 +31,13 @@
 #define CR4_UMIP       (UINT64_C(1) << 11)
 #define CR4_FSGSBASE   (UINT64_C(1) << 16)
 #define CR4_OSXSAVE    (UINT64_C(1) << 18)
+
+/* Debug registers. AMD64 manual volume 2, 13.1.1. */
+#define DR6_BD      (UINT64_C(1) << 13) /* debug registers were touched */
+#define DR6_BS      (UINT64_C(1) << 14) /* single step */
+#define DR6_BT      (UINT64_C(1) << 15) /* task switch */
+#define DR7_ENABLED UINT64_C(0xff)
+#define DR7_GD      (UINT64_C(1) << 13)
 
 #define EFER_SCE (UINT64_C(1) << 0)
 #define EFER_LME (UINT64_C(1) << 8)

@@ -124,19 +124,25 @@ static const struct blink_insn *leave(struct blink_cpu *cpu, const struct blink_
     cpu->rip = next_rip(i);
     cpu->exit_reason = reason;
     cpu->exit_info = info;
+    cpu->exit_error = i->len;
     return NULL;
 }
 HANDLER(syscall) {
     return leave(cpu, i, BLINK_EXIT_SYSCALL, 0);
 }
+/* Virtual-8086 mode with an IOPL below 3 leaves INT n, and no other, to its monitor. */
 HANDLER(int_n) {
+    if ((cpu->mode & BLINK_MODE_VM86) && (cpu->flags & BLINK_IOPL) != BLINK_IOPL)
+        RAISE(BLINK_EXC_GP, 0);
     return leave(cpu, i, BLINK_EXIT_INT, i->imm & 0xff);
 }
 HANDLER(int3) {
     return leave(cpu, i, BLINK_EXIT_INT, BLINK_EXC_BP);
 }
 HANDLER(int1) {
-    return leave(cpu, i, BLINK_EXIT_INT, BLINK_EXC_DB);
+    leave(cpu, i, BLINK_EXIT_INT, BLINK_EXC_DB);
+    cpu->exit_error |= BLINK_INT_PRIVILEGED;
+    return NULL;
 }
 HANDLER(into) {
     if (get_of(cpu))

@@ -1,13 +1,13 @@
 /*
- * Far transfers at one privilege level: JMPF CALLF RETF IRET, and SYSRET, SYSENTER, SYSEXIT,
- * which change it. Call gates, task gates and interrupt returns to another level raise #GP until
- * machines need them.
+ * Far transfers: JMPF CALLF RETF IRET, and SYSRET, SYSENTER, SYSEXIT. Those of real mode, and of
+ * programs without descriptor tables, are here; what goes through tables is transfer.h's.
  */
 #include "cpu/cpu.h"
 #include "interp/alu.h"
 #include "interp/chain.h"
 #include "interp/segment.h"
 #include "interp/stack.h"
+#include "interp/transfer.h"
 #include "mem/space.h"
 
 /* Go to a new CS:RIP; the mode may differ, so the loop looks the block up. */
@@ -19,6 +19,38 @@ static const struct blink_insn *go_far(struct blink_cpu *cpu, const struct blink
     if (cpu->flags & BLINK_TF)
         __atomic_fetch_or(&cpu->attention, BLINK_ATTN_STEP, __ATOMIC_RELAXED);
     return chain_miss(cpu, NULL, 0, rip);
+}
+
+/* The processor's tables decide: protected mode, and IRET of virtual-8086 mode. */
+static bool has_tables(const struct blink_cpu *cpu) {
+    return (cpu->cr0 & CR0_PE) && !has_no_table(cpu);
+}
+static bool has_far_tables(const struct blink_cpu *cpu) {
+    return (cpu->mode & BLINK_MODE_PROT) && !has_no_table(cpu);
+}
+
+static const struct blink_insn *through_tables(struct blink_cpu *cpu, const struct blink_insn *i,
+                                               struct transfer *t, transfer_work *work) {
+    t->cpu = cpu;
+    t->next = next_rip(i);
+    t->size = i->opsize;
+    FAULTS();
+    if (transfer_attempt(t, work)) {
+        cpu->icount += interp_block_of(i + 1)->count;
+        return chain_miss(cpu, NULL, 0, cpu->rip);
+    }
+    if (!t->committed && t->vector == BLINK_EXC_PF)
+        interp_raise_page(cpu, t->address, t->error);
+    if (!t->committed)
+        interp_raise(cpu, t->vector, t->error);
+    /* A fault of the task that was switched to: rip is in it already. */
+    cpu->icount += interp_block_of(i + 1)->count;
+    if (t->vector == BLINK_EXC_PF)
+        cpu->cr2 = t->address;
+    cpu->exit_reason = BLINK_EXIT_FAULT;
+    cpu->exit_info = t->vector;
+    cpu->exit_error = t->error;
+    return NULL;
 }
 
 static void check_rip(struct blink_cpu *cpu, const struct blink_insn *i, const struct blink_seg *cs,
@@ -44,6 +76,10 @@ static uint64_t far_target(struct blink_cpu *cpu, const struct blink_insn *i, ui
 HANDLER(jmp_far) {
     uint16_t selector;
     uint64_t rip = far_target(cpu, i, &selector);
+    if (has_far_tables(cpu)) {
+        struct transfer t = {.selector = selector, .rip = rip, .call = false};
+        return through_tables(cpu, i, &t, transfer_far);
+    }
     struct blink_seg cs = INTERP_FN(code_segment)(cpu, i, selector);
     check_rip(cpu, i, &cs, rip);
     return go_far(cpu, i, &cs, rip);
@@ -52,6 +88,10 @@ HANDLER(jmp_far) {
 HANDLER(call_far) {
     uint16_t selector;
     uint64_t rip = far_target(cpu, i, &selector);
+    if (has_far_tables(cpu)) {
+        struct transfer t = {.selector = selector, .rip = rip, .call = true};
+        return through_tables(cpu, i, &t, transfer_far);
+    }
     struct blink_seg cs = INTERP_FN(code_segment)(cpu, i, selector);
     uint32_t size = i->opsize;
     check_rip(cpu, i, &cs, rip);
@@ -63,6 +103,10 @@ HANDLER(call_far) {
 
 HANDLER(ret_far) {
     uint32_t size = i->opsize;
+    if (has_far_tables(cpu)) {
+        struct transfer t = {.release = (uint32_t)(i->imm & 0xffff)};
+        return through_tables(cpu, i, &t, transfer_retf);
+    }
     uint64_t rip = stack_peek(cpu, i, size, 0);
     uint16_t selector = (uint16_t)stack_peek(cpu, i, size, size);
     if ((cpu->mode & BLINK_MODE_PROT) && (selector & 3) != cpu->cpl)
@@ -87,6 +131,11 @@ static uint64_t iret_mask(const struct blink_cpu *cpu, uint32_t size) {
 HANDLER(iret) {
     uint32_t size = i->opsize;
     bool wide = (cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64;
+    context_of(cpu)->nmi_masked = 0;
+    if (has_tables(cpu)) {
+        struct transfer t = {.size = size};
+        return through_tables(cpu, i, &t, transfer_iret);
+    }
     uint64_t rip = stack_peek(cpu, i, size, 0);
     uint16_t selector = (uint16_t)stack_peek(cpu, i, size, size);
     uint64_t fl = stack_peek(cpu, i, size, 2 * size), old = blink_cpu_get_flags(cpu);
@@ -118,13 +167,6 @@ static struct blink_seg flat_code(uint16_t selector, uint32_t dpl, bool wide) {
                               (uint16_t)((wide ? 0xa09b : 0xc09b) | dpl << 5)};
 }
 
-/* Entries of the TLB were checked for the old level only. */
-static void set_cpl(struct blink_cpu *cpu, uint32_t cpl) {
-    if (cpu->cpl != cpl)
-        mem_tlb_flush(cpu);
-    cpu->cpl = cpl;
-}
-
 HANDLER(sysret) {
     bool wide = i->opsize == 8;
     if (cpu->cpl != 0 || !(cpu->cr0 & CR0_PE))
@@ -139,7 +181,7 @@ HANDLER(sysret) {
     uint64_t fl = cpu->gpr[BLINK_R11] & UINT64_C(0x3c7fd7);
     flat_stack(cpu, (uint16_t)((base + 8) | 3), 3);
     blink_cpu_set_flags(cpu, fl);
-    set_cpl(cpu, 3);
+    mem_set_cpl(cpu, 3);
     return go_far(cpu, i, &cs, rip);
 }
 
@@ -152,7 +194,7 @@ HANDLER(sysenter) {
     flat_stack(cpu, (uint16_t)(base + 8), 0);
     cpu->flags &= ~(uint64_t)(BLINK_VM | BLINK_IF | BLINK_RF);
     cpu->gpr[BLINK_RSP] = wide ? cpu->sysenter_esp : (uint32_t)cpu->sysenter_esp;
-    set_cpl(cpu, 0);
+    mem_set_cpl(cpu, 0);
     return go_far(cpu, i, &cs, wide ? cpu->sysenter_eip : (uint32_t)cpu->sysenter_eip);
 }
 
@@ -165,7 +207,7 @@ HANDLER(sysexit) {
     struct blink_seg cs = flat_code((uint16_t)((base + (wide ? 32 : 16)) | 3), 3, wide);
     flat_stack(cpu, (uint16_t)((base + (wide ? 40 : 24)) | 3), 3);
     cpu->gpr[BLINK_RSP] = wide ? cpu->gpr[BLINK_RCX] : get32(cpu, BLINK_RCX);
-    set_cpl(cpu, 3);
+    mem_set_cpl(cpu, 3);
     return go_far(cpu, i, &cs, rip);
 }
 

@@ -18,12 +18,6 @@ static bool is_real(const struct blink_cpu *cpu) {
     return !(cpu->mode & BLINK_MODE_PROT);
 }
 
-/* A user program under a guest ABI has no descriptor table of its own; it finds the segments that
- * Linux gives it on x86-64. */
-static bool has_no_table(const struct blink_cpu *cpu) {
-    return cpu->cpl == 3 && cpu->gdtr.limit == 0;
-}
-
 static bool user_descriptor(const struct blink_cpu *cpu, uint16_t selector, uint64_t *out) {
     switch (selector & 0xfffc) {
     case 0x20: *out = UINT64_C(0x00cffb000000ffff); return true; /* 32-bit code */
@@ -68,6 +62,21 @@ bool INTERP_FN(read_descriptor)(struct blink_cpu *cpu, const struct blink_insn *
     return true;
 }
 
+/* A descriptor that is loaded is marked as accessed. */
+static void mark_accessed(struct blink_cpu *cpu, const struct blink_insn *i, struct blink_seg *s) {
+    uint64_t base = s->selector & 4 ? cpu->ldtr.base : cpu->gdtr.base;
+    struct mem_fault fault;
+    if ((s->attr & 1) || has_no_table(cpu))
+        return;
+    FAULTS();
+    uint8_t *p = mem_reach(cpu, base + (s->selector & 0xfff8u) + 5, 0, true, &fault);
+    if (!p && fault.vector)
+        interp_fault_from(cpu, &fault);
+    if (p)
+        *p |= 1;
+    s->attr |= 1;
+}
+
 void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t seg,
                              uint16_t selector) {
     struct blink_seg *s = &cpu->seg[seg];
@@ -83,10 +92,15 @@ void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, 
         return;
     }
     if (code == 0) {
-        bool allowed = (cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64 && cpu->cpl != 3;
+        bool allowed = (cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64 && cpu->cpl != 3 &&
+                       (selector & 3u) == cpu->cpl;
         if (seg == BLINK_SEG_SS && !allowed)
             RAISE(BLINK_EXC_GP, 0);
         *s = (struct blink_seg){0, 0, selector, 0};
+        if (seg == BLINK_SEG_SS) {
+            s->attr = (uint16_t)(cpu->cpl << 5);
+            cpu_update_mode(cpu);
+        }
         return;
     }
     if (!INTERP_FN(read_descriptor)(cpu, i, selector, &d))
@@ -103,6 +117,7 @@ void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, 
         RAISE(BLINK_EXC_GP, code);
     if (!(n.attr & ATTR_PRESENT))
         RAISE(seg == BLINK_SEG_SS ? BLINK_EXC_SS : BLINK_EXC_NP, code);
+    mark_accessed(cpu, i, &n);
     *s = n;
     if (seg == BLINK_SEG_SS)
         cpu_update_mode(cpu);

@@ -7,13 +7,19 @@
 
 #include "interp/handler.h"
 
+/* A user program under a guest ABI has no descriptor table of its own; it finds the segments that
+ * Linux gives it on x86-64. */
+static inline bool has_no_table(const struct blink_cpu *cpu) {
+    return cpu->cpl == 3 && cpu->gdtr.limit == 0;
+}
+
 /* Load ES, SS, DS, FS or GS with a selector. Raises #GP, #SS or #NP. The instruction's own memory
  * operand has been read. AMD64 manual volume 2, 4.5. */
 void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t seg,
                              uint16_t selector);
 
-/* The descriptor of a code segment to go to, checked for a far transfer at the same privilege;
- * commit with set_code_segment. Gates and changes of privilege raise #GP. */
+/* The descriptor of a code segment to go to at the same privilege, in real mode or of a program
+ * without tables of its own; everything else goes by transfer.h. */
 struct blink_seg INTERP_FN(code_segment)(struct blink_cpu *cpu, const struct blink_insn *i,
                                          uint16_t selector);
 

@@ -4,6 +4,7 @@
  */
 #include "interp/stack.h"
 #include "interp/alu.h"
+#include "interp/chain.h"
 
 /* clang-format off */
 /* 64-bit mode, 8-byte operands: almost all of them. */
@@ -90,6 +91,10 @@ HANDLER(pushf) {
     stack_push(cpu, i, i->opsize, fl & ~(uint64_t)(BLINK_VM | BLINK_RF));
     NEXT();
 }
+static const struct blink_insn *popf_leave(struct blink_cpu *cpu, const struct blink_insn *i) {
+    cpu->icount += interp_block_of(i + 1)->count;
+    return chain_miss(cpu, NULL, 0, next_rip(i));
+}
 HANDLER(popf) {
     uint64_t fl = blink_cpu_get_flags(cpu);
     uint64_t change = BLINK_FLAGS_ARITH | BLINK_TF | BLINK_DF | BLINK_NT | BLINK_AC | BLINK_ID;
@@ -107,6 +112,9 @@ HANDLER(popf) {
     blink_cpu_set_flags(cpu, (fl & ~(change | BLINK_RF)) | (v & change));
     if (cpu->flags & BLINK_TF)
         __atomic_fetch_or(&cpu->attention, BLINK_ATTN_STEP, __ATOMIC_RELAXED);
+    /* An interrupt may have waited for IF: the loop looks. */
+    if (~fl & cpu->flags & BLINK_IF)
+        return popf_leave(cpu, i);
     NEXT();
 }
 

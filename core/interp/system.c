@@ -22,6 +22,12 @@ static const struct blink_insn *leave_next(struct blink_cpu *cpu, const struct b
     cpu->icount += interp_block_of(i + 1)->count;
     return chain_miss(cpu, NULL, 0, next_rip(i));
 }
+/* The same where the block may go on. */
+static const struct blink_insn *leave_after(struct blink_cpu *cpu, const struct blink_insn *i) {
+    faults(cpu, i + 1);
+    interp_settle(cpu);
+    return chain_miss(cpu, NULL, 0, cpu->rip);
+}
 
 HANDLER(nothing) {
     NEXT();
@@ -122,10 +128,10 @@ static uint64_t *control_register(struct blink_cpu *cpu, uint32_t n) {
 /* CR0 of a mode change; false for #GP. AMD64 manual volume 2, 3.1.1 and 14.6. */
 static bool set_cr0(struct blink_cpu *cpu, uint64_t v) {
     uint64_t old = cpu->cr0;
-    if ((v >> 32) || ((v & CR0_PG) && !(v & CR0_PE)))
+    if ((v >> 32) || ((v & CR0_PG) && !(v & CR0_PE)) || ((v & CR0_NW) && !(v & CR0_CD)))
         return false;
     if ((v & CR0_PG) && !(old & CR0_PG) && (cpu->efer & EFER_LME)) {
-        if (!(cpu->cr4 & CR4_PAE))
+        if (!(cpu->cr4 & CR4_PAE) || (cpu->seg[BLINK_SEG_CS].attr & 0x2000))
             return false;
         cpu->efer |= EFER_LMA;
     } else if (!(v & CR0_PG) && (old & CR0_PG)) {
@@ -136,12 +142,20 @@ static bool set_cr0(struct blink_cpu *cpu, uint64_t v) {
     cpu->cr0 = v | CR0_ET;
     if ((old ^ v) & (CR0_PG | CR0_WP | CR0_PE))
         mem_tlb_flush(cpu);
+    if ((old ^ v) & CR0_PG)
+        context_of(cpu)->remapped = 1;
     cpu_update_mode(cpu);
     return true;
 }
+/* Every translation may have changed. */
+static void remap(struct blink_cpu *cpu) {
+    mem_tlb_flush(cpu);
+    if (cpu->cr0 & CR0_PG)
+        context_of(cpu)->remapped = 1;
+}
 static bool set_control(struct blink_cpu *cpu, uint32_t n, uint64_t v) {
     const uint64_t known4 = CR4_TSD | CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
-                            CR4_UMIP | CR4_FSGSBASE | CR4_OSXSAVE | 0x4b;
+                            CR4_UMIP | CR4_FSGSBASE | CR4_OSXSAVE | CR4_DE | CR4_MCE;
     switch (n) {
     case 0: return set_cr0(cpu, v);
     case 2: cpu->cr2 = v; return true;
@@ -149,13 +163,13 @@ static bool set_control(struct blink_cpu *cpu, uint32_t n, uint64_t v) {
         if ((cpu->efer & EFER_LMA) && v >> 52)
             return false;
         cpu->cr3 = v;
-        mem_tlb_flush(cpu);
+        remap(cpu);
         return true;
     case 4:
         if ((v & ~known4) || ((cpu->efer & EFER_LMA) && !(v & CR4_PAE)))
             return false;
         cpu->cr4 = v;
-        mem_tlb_flush(cpu);
+        remap(cpu);
         cpu_update_mode(cpu);
         return true;
     default:
@@ -183,7 +197,14 @@ HANDLER(mov_debug) {
     bool write = i->opnd[0].kind == BLINK_OPND_DR;
     uint32_t n = i->opnd[write ? 0 : 1].reg & 7, reg = i->opnd[write ? 1 : 0].reg;
     uint32_t size = (cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64 ? 8 : 4;
+    if ((n == 4 || n == 5) && (cpu->cr4 & CR4_DE))
+        RAISE(BLINK_EXC_UD, 0);
     NEED_CPL0();
+    if (cpu->dr[7] & DR7_GD) {
+        cpu->dr[6] |= DR6_BD;
+        cpu->dr[7] &= ~DR7_GD;
+        RAISE(BLINK_EXC_DB, 0);
+    }
     if (n == 4 || n == 5)
         n += 2;
     if (!write) {
@@ -197,8 +218,12 @@ HANDLER(mov_debug) {
         if (n == 7)
             v = (v & 0xffff23ff) | 0x400;
         cpu->dr[n] = v;
+        /* Watched pages are not in the TLB, and instructions run one by one. */
+        mem_tlb_flush(cpu);
+        if (cpu->dr[7] & DR7_ENABLED)
+            __atomic_fetch_or(&cpu->attention, BLINK_ATTN_STEP, __ATOMIC_RELAXED);
     }
-    NEXT();
+    return leave_next(cpu, i);
 }
 HANDLER(smsw) {
     uint32_t size = i->opnd[0].kind == BLINK_OPND_MEM ? 2 : i->opnd[0].size;
@@ -364,7 +389,7 @@ HANDLER(mov_from_segment) {
 /* The next instruction is not interrupted after a load of SS. */
 static void shadow_if_ss(struct blink_cpu *cpu, uint32_t seg) {
     if (seg == BLINK_SEG_SS)
-        cpu->shadow = 1;
+        cpu->shadow = 2;
 }
 HANDLER(mov_to_segment) {
     uint32_t seg = i->opnd[0].reg;
@@ -372,7 +397,9 @@ HANDLER(mov_to_segment) {
         RAISE(BLINK_EXC_UD, 0);
     INTERP_FN(load_segment)(cpu, i, seg, read_selector(cpu, i, 1));
     shadow_if_ss(cpu, seg);
-    return leave_next(cpu, i);
+    if (seg == BLINK_SEG_SS)
+        return leave_next(cpu, i);
+    CHAIN(i + 1, BLOCK_FALL, next_rip(i));
 }
 HANDLER(pop_segment) {
     uint32_t seg = i->opnd[0].reg;
@@ -381,6 +408,8 @@ HANDLER(pop_segment) {
     INTERP_FN(load_segment)(cpu, i, seg, v);
     stack_move(cpu, width);
     shadow_if_ss(cpu, seg);
+    if (seg == BLINK_SEG_SS)
+        return leave_after(cpu, i);
     NEXT();
 }
 HANDLER(load_far_pointer) {
@@ -390,6 +419,10 @@ HANDLER(load_far_pointer) {
     uint16_t selector = ld16(cpu, i, m + i->opsize);
     INTERP_FN(load_segment)(cpu, i, seg_of[i->op - BLINK_OP_LDS], selector);
     put_sized(cpu, i->opnd[0].reg, i->opsize, v);
+    if (i->op == BLINK_OP_LSS) {
+        shadow_if_ss(cpu, BLINK_SEG_SS);
+        return leave_after(cpu, i);
+    }
     NEXT();
 }
 HANDLER(bound) {
@@ -452,7 +485,9 @@ HANDLER(wrmsr) {
 }
 HANDLER(invlpg) {
     NEED_CPL0();
-    mem_tlb_flush_page(cpu, ea(cpu, i));
+    mem_tlb_flush_page(cpu, ea_offset(cpu, i) + cpu->seg[i->seg].base);
+    if (cpu->cr0 & CR0_PG)
+        context_of(cpu)->remapped = 1;
     return leave_next(cpu, i);
 }
 HANDLER(flush_caches) {

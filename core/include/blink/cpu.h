@@ -145,7 +145,9 @@ enum {
     BLINK_EXIT_BLOCK,     /* the block at (rip, mode) is not known: decode, or look it up */
     BLINK_EXIT_ATTENTION, /* blink_cpu.attention is set */
     BLINK_EXIT_SYSCALL,   /* SYSCALL; rip is after it */
-    BLINK_EXIT_INT,       /* INT n, INT3, INTO, INT1: exit_info is the vector; rip is after it */
+    BLINK_EXIT_INT,       /* INT n, INT3, INTO, INT1: exit_info is the vector; rip is after it; in
+                           * machines that run system software exit_error is its length, with
+                           * BLINK_INT_PRIVILEGED for INT1 */
     BLINK_EXIT_FAULT,     /* exception exit_info (vector), exit_error, cr2; rip at the culprit */
     BLINK_EXIT_HLT,       /* HLT at CPL 0; rip is after it */
     BLINK_EXIT_SMC,       /* the store at rip hit a page with translated code */
@@ -153,6 +155,9 @@ enum {
     BLINK_EXIT_ALONE,     /* the instruction at rip is to be interpreted, by itself */
     BLINK_EXIT_COUNT
 };
+
+/* In exit_error of BLINK_EXIT_INT: no gate's privilege level forbids it. */
+#define BLINK_INT_PRIVILEGED 0x100u
 
 /* Exception vectors, AMD64 manual volume 2, 8.2. */
 enum {
@@ -245,8 +250,9 @@ struct blink_cpu {
     uint32_t a20_mask;                   /* physical address mask, bit 20 clear when A20 is off */
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t pat, apic_base, misc_enable;
-    uint32_t cpl;    /* 0-3 */
-    uint32_t shadow; /* interrupt shadow after STI or MOV SS: 1 for the next instruction */
+    uint32_t cpl; /* 0-3 */
+    uint32_t
+        shadow; /* no interrupt before the next instruction: 1 after STI, 2 after a load of SS */
 
     uint32_t id; /* number of the vCPU in its machine, 0 first */
     uint32_t sys_reserved;
