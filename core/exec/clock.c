@@ -31,7 +31,7 @@ void clock_attach(struct exec *x) {
         return;
     bus_set_notify(bus, notify, x);
     /* A device may have started one while it was made. */
-    if (x->options.user_ports)
+    if (x->options.user_ports || x->system)
         attention_set(x->first->cpu, BLINK_ATTN_TIMER);
 }
 
@@ -75,6 +75,6 @@ bool clock_rings(const struct vcpu *v, const siginfo_t *info) {
 void clock_forked(struct vcpu *v) {
     /* The child has no alarms. */
     v->has_alarm = false;
-    if (v->exec->options.user_ports)
+    if (v->exec->options.user_ports || v->exec->system)
         attention_set(v->cpu, BLINK_ATTN_TIMER);
 }

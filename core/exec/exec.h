@@ -11,6 +11,7 @@
 #include <blink/exec.h>
 #include <blink/jit.h>
 #include <blink/observer.h>
+#include <blink/system.h>
 #include <stdbool.h>
 
 #include "mem/space.h"
@@ -38,6 +39,9 @@ struct exec_hooks {
      * which stays if the process shares its memory with another. [vcpu] */
     int (*respawn)(struct blink_machine *machine, const char *path, const char *guest_path,
                    const char *const *argv, const char *const *envp, void **leftover);
+    /* The machine was reset: put its devices and memory into the state for booting, and the first
+     * vCPU at the start. May be NULL. [vcpu] */
+    int (*reset)(struct blink_machine *machine);
     /* A JIT back end by name, made but not active; -ENOENT. [main] [safepoint] */
     int (*find_jit)(struct blink_machine *machine, const char *name,
                     const struct blink_jit_ops **ops, struct blink_plugin **self);
@@ -62,6 +66,9 @@ struct mem_hooks exec_mem_hooks(struct exec *exec);
 /* Before anything runs: the address space, the guest ABI, observers. */
 void exec_set_mem(struct exec *exec, struct blink_mem *mem);
 void exec_set_abi(struct exec *exec, const struct blink_abi_ops *ops, struct blink_plugin *self);
+/* The machine runs system software: what no ABI takes goes where the hardware would send it. Before
+ * anything runs. */
+void exec_set_system(struct exec *exec);
 void exec_add_observer(struct exec *exec, struct exec_observer observer);
 
 /* Make the first vCPU, attached to the memory, in the state after reset. */
@@ -84,6 +91,11 @@ int exec_replace(const char *file, char *const *argv, char *const *envp);
 extern const struct blink_exec_iface exec_iface;
 extern const struct blink_debug_iface debug_iface;
 extern const struct blink_jit_host_iface jit_host_iface;
+extern const struct blink_system_iface system_iface;
+
+/* Exit status of a machine whose processor has shut down (triple fault), or that cannot be booted
+ * again after a reset. */
+#define EXEC_STATUS_SHUTDOWN 124
 
 /* The machine's loop: each service finds it by this. */
 struct exec *machine_exec(struct blink_machine *machine);

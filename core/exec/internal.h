@@ -52,6 +52,8 @@ struct vcpu {
     uint64_t jumps_epoch; /* epoch in which `jumps` was last emptied */
     uint32_t step;        /* debugger: 1 until the wanted instruction has run; atomic */
     bool stepping;        /* a single step is under way */
+    bool trapping;        /* RFLAGS.TF was set when it began */
+    bool intr;            /* system software: an interrupt waits at the controller */
 
     /* Signals; the slot is written by the handler on this thread. */
     volatile sig_atomic_t in_guest; /* a host fault is the guest's */
@@ -103,6 +105,10 @@ struct exec {
     struct blink_plugin *jit_self;
     struct code_arenas *arenas; /* see jit.c */
 
+    bool system;           /* runs system software */
+    uint32_t reset_wanted; /* atomic */
+    uint32_t nmi;          /* one waits; atomic */
+
     int32_t status;
     uint32_t ending; /* atomic */
 };
@@ -140,6 +146,19 @@ bool vcpu_single(struct vcpu *v);
  * entered, what is to be run has to be looked up again. */
 bool vcpu_enter(struct vcpu *v);
 void vcpu_leave(struct vcpu *v);
+
+/* Nothing of the map is held any more: before whatever may take long. */
+void vcpu_unpin(struct vcpu *v);
+
+/* system.c: machines that run system software. The exits that no ABI took: false, the vCPU ends. */
+bool system_fault(struct vcpu *v);
+bool system_interrupt(struct vcpu *v);
+bool system_syscall(struct vcpu *v);
+bool system_halt(struct vcpu *v);
+void system_irq(struct vcpu *v); /* BLINK_ATTN_IRQ was set */
+/* Before guest code: go on with it, or something was delivered instead, or the vCPU ends. */
+enum system_round { SYSTEM_GO, SYSTEM_AGAIN, SYSTEM_END };
+enum system_round system_round(struct vcpu *v);
 
 /* loop.c: the block of the map at (rip, cs_base, mode), through the vCPU's caches; NULL. */
 struct block *vcpu_find(struct vcpu *v);

@@ -51,7 +51,7 @@ static void pin(struct vcpu *v) {
     }
 }
 
-static void unpin(struct vcpu *v) {
+void vcpu_unpin(struct vcpu *v) {
     v->context.link_from = NULL;
     v->jit_from = NULL;
     __atomic_store_n(&v->pin, 0, __ATOMIC_SEQ_CST);
@@ -101,6 +101,7 @@ static void step(struct vcpu *v) {
     }
     if (!trap)
         attention_clear(cpu, BLINK_ATTN_STEP);
+    cpu->shadow = 0;
     v->stepping = true;
     if (vcpu_single(v))
         return;
@@ -116,7 +117,8 @@ static void step_done(struct vcpu *v) {
         park_stepped(v);
     bool plain = cpu->exit_reason == BLINK_EXIT_BLOCK || cpu->exit_reason == BLINK_EXIT_ATTENTION ||
                  cpu->exit_reason == BLINK_EXIT_NONE;
-    if ((cpu->flags & BLINK_TF) && plain) {
+    /* A load of SS puts the trap off, so that SP can follow. */
+    if ((cpu->flags & BLINK_TF) && plain && cpu->shadow != 2) {
         cpu->exit_reason = BLINK_EXIT_FAULT;
         cpu->exit_info = BLINK_EXC_DB;
         cpu->exit_error = 0;
@@ -203,9 +205,11 @@ static bool attend(struct vcpu *v) {
         clock_attend(v);
     }
     attention_clear(cpu, BLINK_ATTN_IRQ);
+    if (x->system)
+        system_irq(v);
     if (a & BLINK_ATTN_SIGNAL) {
         attention_clear(cpu, BLINK_ATTN_SIGNAL);
-        unpin(v);
+        vcpu_unpin(v);
         if (x->abi && x->abi->signal(x->abi_self, cpu) == BLINK_ABI_END)
             return false;
     }
@@ -243,13 +247,17 @@ static bool on_syscall(struct vcpu *v) {
     uint32_t rc = x->abi ? x->abi->syscall(x->abi_self, v->cpu) : BLINK_ABI_UNHANDLED;
     for (uint32_t k = 0; k < x->observer_count; k++)
         x->observers[k].ops->syscall_leave(x->observers[k].self, v->cpu);
-    return rc == BLINK_ABI_UNHANDLED ? unhandled(v, "system call") : rc == BLINK_ABI_CONTINUE;
+    if (rc == BLINK_ABI_UNHANDLED)
+        return x->system ? system_syscall(v) : unhandled(v, "system call");
+    return rc == BLINK_ABI_CONTINUE;
 }
 
 static bool on_interrupt(struct vcpu *v) {
     struct exec *x = v->exec;
     uint32_t rc = x->abi ? x->abi->interrupt(x->abi_self, v->cpu) : BLINK_ABI_UNHANDLED;
-    return rc == BLINK_ABI_UNHANDLED ? unhandled(v, "interrupt") : rc == BLINK_ABI_CONTINUE;
+    if (rc == BLINK_ABI_UNHANDLED)
+        return x->system ? system_interrupt(v) : unhandled(v, "interrupt");
+    return rc == BLINK_ABI_CONTINUE;
 }
 
 static bool on_fault(struct vcpu *v) {
@@ -257,7 +265,9 @@ static bool on_fault(struct vcpu *v) {
     for (uint32_t k = 0; k < x->observer_count; k++)
         x->observers[k].ops->fault(x->observers[k].self, v->cpu);
     uint32_t rc = x->abi ? x->abi->fault(x->abi_self, v->cpu) : BLINK_ABI_UNHANDLED;
-    return rc == BLINK_ABI_UNHANDLED ? unhandled(v, "exception") : rc == BLINK_ABI_CONTINUE;
+    if (rc == BLINK_ABI_UNHANDLED)
+        return x->system ? system_fault(v) : unhandled(v, "exception");
+    return rc == BLINK_ABI_CONTINUE;
 }
 
 /* HLT: sleep until a timer, an interrupt line or a signal. */
@@ -285,12 +295,12 @@ static bool handle_exit(struct vcpu *v) {
     if (reason == BLINK_EXIT_BLOCK || reason == BLINK_EXIT_NONE)
         return true;
     if (reason != BLINK_EXIT_SMC && reason != BLINK_EXIT_ALONE)
-        unpin(v);
+        vcpu_unpin(v);
     switch (reason) {
     case BLINK_EXIT_SYSCALL: return on_syscall(v);
     case BLINK_EXIT_INT: return on_interrupt(v);
     case BLINK_EXIT_FAULT: return on_fault(v);
-    case BLINK_EXIT_HLT: return on_halt(v);
+    case BLINK_EXIT_HLT: return v->exec->system ? system_halt(v) : on_halt(v);
     case BLINK_EXIT_STOP: return false;
     case BLINK_EXIT_ALONE:
         v->context.link_from = NULL;
@@ -312,12 +322,22 @@ static bool one_round(struct vcpu *v) {
     if (__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST)) {
         if (!attend(v))
             return false;
-        if (cpu->attention & BLINK_ATTN_STEP) {
-            step(v);
-            if (v->stepping)
-                step_done(v);
-            return true;
-        }
+    }
+    if (v->exec->system) {
+        enum system_round now = system_round(v);
+        if (now != SYSTEM_GO)
+            return now == SYSTEM_AGAIN;
+    }
+    if (__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST) & BLINK_ATTN_STEP) {
+        step(v);
+        if (v->stepping)
+            step_done(v);
+        return true;
+    }
+    if (cpu->shadow) {
+        cpu->shadow = 0;
+        vcpu_single(v);
+        return true;
     }
     run_block(v);
     return true;
@@ -327,7 +347,7 @@ static void end(struct vcpu *v) {
     struct exec *x = v->exec;
     if (v->apart)
         process_leave(x->status);
-    unpin(v);
+    vcpu_unpin(v);
     if (x->abi)
         x->abi->thread_end(x->abi_self, v->cpu);
     clock_detach(v);

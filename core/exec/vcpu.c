@@ -203,6 +203,12 @@ void exec_set_abi(struct exec *x, const struct blink_abi_ops *ops, struct blink_
     x->abi_self = self;
 }
 
+void exec_set_system(struct exec *x) {
+    x->system = true;
+    /* Ports are the business of IOPL and the task's map. */
+    x->options.user_ports = false;
+}
+
 void exec_add_observer(struct exec *x, struct exec_observer observer) {
     if (x->observer_count < sizeof x->observers / sizeof x->observers[0])
         x->observers[x->observer_count++] = observer;
