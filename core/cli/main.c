@@ -195,7 +195,7 @@ static int find_program(struct cli *c) {
         snprintf(c->host_path, sizeof c->host_path, "%s", c->options.exec_host);
         return 0;
     }
-    if (strchr(name, '/')) {
+    if (strchr(name, '/') || c->options.realmode) {
         int rc = machine_find_in_root(c->options.root, name, c->host_path, sizeof c->host_path);
         c->guest_path = strdup(name);
         if (rc)
@@ -266,6 +266,9 @@ static int run(struct cli *c) {
         .log = c->log,
         .settings = o->settings,
         .paged = o->paged,
+        .realmode = o->realmode,
+        .memory = o->memory,
+        .disks = o->disks.v,
         .cpu_model = o->cpu_given ? &o->cpu_model : NULL,
         .decoder = o->decoder,
         .jits = o->jits.v,

@@ -39,6 +39,11 @@ static const struct row rows[] = {
     {0, "perf-map", no_argument, HAND_ON, NULL, "tell perf of translated code: /tmp/perf-PID.map"},
     {'m', "paged", no_argument, HAND_ON, NULL,
      "paged guest memory: the program is kept away from blink's own"},
+    {'r', "realmode", no_argument, KEEP, NULL,
+     "PROGRAM is system software: a boot sector or the image of a disk"},
+    {0, "memory", required_argument, KEEP, "SIZE", "RAM of a machine for system software (64M)"},
+    {0, "disk", required_argument, KEEP, "FILE[,ro|cow|rw]",
+     "one more disk for system software (repeatable)"},
     {'0', "argv0", no_argument, KEEP, NULL, "PROGRAM is followed by its argv[0]"},
     {'C', "root", required_argument, HAND_PATH, "DIR", "the program's \"/\" is DIR"},
     {'s', "strace", no_argument, HAND_ON, NULL, "trace system calls; twice: on entry too"},
@@ -52,7 +57,8 @@ static const struct row rows[] = {
     {0, "cpu", required_argument, HAND_ON, "NAME|+FEATURE|-FEATURE,...",
      "what CPUID tells of: x86-64-v1, -v2, -v3, max (default)"},
     {0, "decoder", required_argument, HAND_ON, "NAME", "use decoder NAME (capstone)"},
-    {0, "device", required_argument, HAND_ON, "NAME[,ARGS]", "add a device (repeatable)"},
+    {0, "device", required_argument, HAND_ON, "NAME[,ARGS]",
+     "add a device (repeatable); \"none\": only those named"},
     {0, "observer", required_argument, HAND_ON, "NAME[,ARGS]", "add an observer (repeatable)"},
     {0, MACHINE_OPTION_FD, required_argument, KEEP, NULL, NULL},
     {0, MACHINE_OPTION_ENV, required_argument, KEEP, NULL, NULL},
@@ -62,7 +68,7 @@ static const struct row rows[] = {
 
 void cli_help(FILE *out) {
     fputs("Usage: blink [OPTIONS] PROGRAM [ARGS]\n"
-          "Run an x86-64 Linux program.\n\n",
+          "Run an x86-64 Linux program, or the system software of a PC.\n\n",
           out);
     for (size_t k = 0; k < ROWS; k++) {
         const struct row *r = &rows[k];
@@ -83,7 +89,8 @@ void cli_help(FILE *out) {
     fputs("\nPlugins are searched in: --plugin, --plugin-dir, $BLINK_PLUGIN_PATH, the built-in "
           "ones,\n"
           "the user's data folder, the install folder. Exit status: the program's own; 2 usage,\n"
-          "125 blink cannot be set up, 126 not executable, 127 not found.\n",
+          "124 the guest's processor shut down, 125 blink cannot be set up, 126 not executable, "
+          "127 not found.\n",
           out);
 }
 
@@ -176,6 +183,8 @@ static bool act(struct cli_options *o, const struct row *r, const char *value) {
         {"plugin-dir", &o->dirs, NULL, NULL, NULL},
         {"device", &o->devices, NULL, NULL, NULL},
         {"observer", &o->observers, NULL, NULL, NULL},
+        {"disk", &o->disks, NULL, NULL, NULL},
+        {"realmode", NULL, NULL, &o->realmode, NULL},
         {"log", NULL, &o->log, NULL, NULL},
         {"root", NULL, &o->root, NULL, NULL},
         {"jit", &o->jits, NULL, NULL, NULL},
@@ -209,6 +218,9 @@ static bool act(struct cli_options *o, const struct row *r, const char *value) {
         return change_cpu(o, value);
     if (strcmp(name, "jit-cache") == 0)
         return parse_size(name, value, 1u << 20, UINT64_C(1) << 40, &o->jit_cache);
+    /* Above it are the registers of a PC's devices. */
+    if (strcmp(name, "memory") == 0)
+        return parse_size(name, value, 1u << 20, UINT64_C(3) << 30, &o->memory);
     if (strcmp(name, "jit-swap-every") == 0)
         return parse_size(name, value, 1, 3600000, &o->jit_swap_ms);
     if (strcmp(name, "help") == 0)
@@ -306,5 +318,6 @@ void cli_options_finish(struct cli_options *o) {
     free(o->dirs.v);
     free(o->devices.v);
     free(o->observers.v);
+    free(o->disks.v);
     free(o->jits.v);
 }

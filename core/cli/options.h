@@ -21,13 +21,14 @@ enum cli_action { CLI_RUN, CLI_HELP, CLI_VERSION, CLI_LIST_PLUGINS, CLI_LIST_PLU
 
 struct cli_options {
     enum cli_action action;
-    bool verbose, very_verbose, errors_too, paged, argv0, stats;
+    bool verbose, very_verbose, errors_too, paged, argv0, stats, realmode;
     const char *log, *root, *decoder;
     const char *exec_host; /* handed on by respawn */
     int exec_fd, exec_env; /* likewise; -1 */
-    struct cli_list files, dirs, devices, observers, jits;
+    struct cli_list files, dirs, devices, observers, jits, disks;
     struct cpu_model cpu_model;
     bool cpu_given;
+    uint64_t memory;                 /* bytes; 0: not given */
     uint64_t jit_swap_ms, jit_cache; /* milliseconds, bytes; 0: not given */
     struct machine_setting settings[64];
     struct cli_list respawn; /* "blink" and the options, for another like this one */

@@ -34,8 +34,14 @@ struct blink_machine {
     struct instance instance[MACHINE_MAX_PLUGINS];
     uint32_t instances;
     struct blink_program program; /* of the loader */
-    struct machine_swap *swap;    /* swap.c, or NULL */
-    uint64_t started;             /* nanoseconds, for the statistics */
+    bool system;                  /* runs system software */
+    char *disks;                  /* option "disk", lines; NULL if there are none */
+    struct blink_image image;     /* of system software: what a reset loads again */
+    uint8_t head[4096];
+    struct machine_program booted;
+    struct instance *loader;
+    struct machine_swap *swap; /* swap.c, or NULL */
+    uint64_t started;          /* nanoseconds, for the statistics */
 };
 
 /* instances.c: one instance of KIND `name`, made when first asked for. 0; -ENOENT without a line;
@@ -47,6 +53,16 @@ int machine_activate(struct blink_machine *m, struct instance *i);
 void machine_drop_instances(struct blink_machine *m, uint32_t keep);
 void machine_error(struct blink_machine *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* devices.c: those that were asked for, and for system software those every PC has. */
+int machine_make_devices(struct blink_machine *m);
+/* "NAME[,ARGS]" as an active instance. */
+int machine_make_named(struct blink_machine *m, uint32_t kind, const char *text,
+                       struct instance **out);
+/* Option "disk": the boot image, then those of --disk. */
+int machine_list_disks(struct blink_machine *m, const char *boot);
+/* load.c: the hook of a reset. */
+int machine_reset(struct blink_machine *m);
 
 /* load.c: the loader for an open file; NULL if none takes it. */
 struct instance *machine_choose_loader(struct blink_machine *m, const struct blink_image *image);

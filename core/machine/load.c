@@ -15,6 +15,10 @@
 
 #define HEAD_SIZE 4096u
 
+#define VIDEO_START UINT64_C(0xa0000)
+#define VIDEO_END   UINT64_C(0xc0000)
+#define BOOT_SECTOR UINT64_C(0x7c00)
+
 /* Loaders that are asked; names map to files, nothing is scanned. */
 static const char *const loader_names[] = {"elf", "ape", "flat", "realmode", NULL};
 
@@ -125,10 +129,23 @@ static const char *open_error(int error) {
     }
 }
 
+/* Claims of devices win over RAM. */
+static void memory_claimed(void *arg, uint64_t start, uint64_t last, bool claimed) {
+    mem_set_device(arg, start, last + 1, claimed);
+}
+
 static int make_memory(struct blink_machine *m) {
-    struct mem_options o = {.strategy = m->options.paged ? MEM_PAGED : MEM_LINEAR,
+    struct mem_options o = {.strategy = m->options.paged || m->system ? MEM_PAGED : MEM_LINEAR,
+                            .system = m->system,
+                            .physical_size = m->system ? m->options.memory : 0,
                             .hooks = exec_mem_hooks(m->exec)};
     int rc = mem_create(&o, &m->mem);
+    if (rc == 0 && m->system) {
+        exec_set_system(m->exec);
+        bus_allow_memory(m->bus, memory_claimed, m->mem);
+        /* Where video memory is there is no RAM, with or without a screen. */
+        rc = mem_set_device(m->mem, VIDEO_START, VIDEO_END, true);
+    }
     if (rc) {
         machine_error(m, "cannot reserve guest memory: %s", strerror(-rc));
         return rc;
@@ -140,23 +157,56 @@ static int make_memory(struct blink_machine *m) {
     return rc;
 }
 
-static int start(struct blink_machine *m, const struct machine_program *p) {
-    struct instance *i;
-    const char *name = m->program.abi;
-    int rc = machine_instance(m, BLINK_KIND_ABI, name, "", &i);
-    if (rc == -ENOENT)
-        machine_error(m, "%s: needs the guest ABI \"%s\", and there is no plugin abi-%s.so",
-                      p->guest_path, name, name);
-    if (rc || machine_activate(m, i))
-        return MACHINE_STATUS_FAILED;
-    const struct blink_abi_ops *abi = i->ref->ops;
-    exec_set_abi(m->exec, abi, i->self);
-    if (strcmp(name, "bios") != 0) {
+/* Registers as a PC's BIOS leaves them to a boot sector. */
+static void enter_boot_sector(struct blink_machine *m) {
+    struct blink_cpu *cpu = m->cpu;
+    cpu_set_segment(cpu, BLINK_SEG_CS, 0, 0, 0xffff, 0x009b);
+    cpu->gdtr.limit = 0;
+    cpu->idtr.limit = 0x3ff;
+    cpu->gpr[BLINK_RDX] = m->program.boot_drive;
+    cpu->gpr[BLINK_RSP] = BOOT_SECTOR;
+    cpu->cr0 &= ~(CR0_NW | CR0_CD);
+    blink_cpu_set_flags(cpu, 2 | BLINK_IF);
+    cpu_update_mode(cpu);
+}
+
+static void enter_program(struct blink_machine *m) {
+    if (m->system) {
+        enter_boot_sector(m);
+    } else {
         uint64_t cr3 = m->cpu->cr3; /* the memory's own tables */
         cpu_reset_user64(m->cpu);
         m->cpu->cr3 = cr3;
     }
     m->cpu->rip = m->program.start;
+}
+
+/* The guest ABI, or NULL where system software does without. */
+static int find_abi(struct blink_machine *m, const char *program, struct instance **out) {
+    const char *name = m->program.abi;
+    int rc = machine_instance(m, BLINK_KIND_ABI, name, "", out);
+    if (rc == -ENOENT && m->system) {
+        char text[128];
+        snprintf(text, sizeof text, "no plugin abi-%s.so: the machine has no firmware", name);
+        machine_log_line(&m->options.log, BLINK_LOG_INFO, text);
+        *out = NULL;
+        return 0;
+    }
+    if (rc == -ENOENT)
+        machine_error(m, "%s: needs the guest ABI \"%s\", and there is no plugin abi-%s.so",
+                      program, name, name);
+    return rc ? rc : machine_activate(m, *out);
+}
+
+static int start(struct blink_machine *m, const struct machine_program *p) {
+    struct instance *i;
+    if (find_abi(m, p->guest_path, &i))
+        return MACHINE_STATUS_FAILED;
+    enter_program(m);
+    if (!i)
+        return 0;
+    const struct blink_abi_ops *abi = i->ref->ops;
+    exec_set_abi(m->exec, abi, i->self);
     struct blink_start s = {
         .struct_size = sizeof s,
         .program = &m->program,
@@ -165,7 +215,7 @@ static int start(struct blink_machine *m, const struct machine_program *p) {
         .argv = p->argv,
         .envp = p->envp,
     };
-    rc = abi->start(i->self, m->cpu, &s);
+    int rc = abi->start(i->self, m->cpu, &s);
     if (rc)
         machine_error(m, "%s: the guest ABI cannot start it: %s", p->guest_path, strerror(-rc));
     return rc ? MACHINE_STATUS_FAILED : 0;
@@ -177,26 +227,70 @@ static bool may_execute(const struct machine_program *p, int32_t score) {
            faccessat(AT_FDCWD, p->host_path, X_OK, AT_EACCESS) == 0;
 }
 
+/* What a reset loads again; the descriptor is the machine's own. */
+static int remember(struct blink_machine *m, const struct machine_program *p,
+                    struct instance *loader, const struct blink_image *image) {
+    int fd = fcntl(image->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+        machine_error(m, "%s: %s", p->guest_path, strerror(errno));
+        return -errno;
+    }
+    m->image = *image;
+    m->image.fd = fd;
+    memcpy(m->head, image->head, image->head_size);
+    m->image.head = m->head;
+    m->loader = loader;
+    m->booted = *p;
+    return 0;
+}
+
 static int load_image(struct blink_machine *m, const struct machine_program *p,
                       const struct blink_image *image) {
-    int32_t score;
-    struct instance *loader = choose(m, image, &score);
+    int32_t score = BLINK_PROBE_NO;
+    struct instance *loader = NULL;
+    if (!m->options.realmode)
+        loader = choose(m, image, &score);
+    else if (machine_instance(m, BLINK_KIND_LOADER, "realmode", "", &loader) == -ENOENT)
+        machine_error(m, "no plugin loader-realmode.so; name its folder with --plugin-dir");
+    if (!loader && m->options.realmode)
+        return MACHINE_STATUS_FAILED;
     if (!loader) {
         machine_error(m, "%s: %s", p->guest_path,
                       image->head_size ? "no loader knows this format" : "empty file");
         return MACHINE_STATUS_NOEXEC;
     }
-    if (!may_execute(p, score)) {
+    const struct blink_loader_ops *kind = loader->ref->ops;
+    if (!(kind->flags & BLINK_LOADER_SYSTEM) && !may_execute(p, score)) {
         machine_error(m, "%s: not executable; chmod +x it", p->guest_path);
         return MACHINE_STATUS_NOEXEC;
     }
+    const struct blink_loader_ops *ops = loader->ref->ops;
+    m->system = ops->flags & BLINK_LOADER_SYSTEM;
     if (machine_activate(m, loader) || make_memory(m))
         return MACHINE_STATUS_FAILED;
-    const struct blink_loader_ops *ops = loader->ref->ops;
     m->program.struct_size = sizeof m->program;
     if (ops->load(loader->self, m->mem, image, &m->program))
         return MACHINE_STATUS_NOEXEC;
+    if (m->system && (remember(m, p, loader, image) || machine_list_disks(m, p->host_path)))
+        return MACHINE_STATUS_FAILED;
+    if (machine_make_devices(m))
+        return MACHINE_STATUS_FAILED;
     return start(m, p);
+}
+
+static void reset_devices(struct blink_machine *m) {
+    for (uint32_t k = 0; k < m->instances; k++)
+        if (m->instance[k].ref->kind == BLINK_KIND_DEVICE)
+            ((const struct blink_device_ops *)m->instance[k].ref->ops)->reset(m->instance[k].self);
+}
+
+int machine_reset(struct blink_machine *m) {
+    const struct blink_loader_ops *ops = m->loader->ref->ops;
+    reset_devices(m);
+    m->program = (struct blink_program){.struct_size = sizeof m->program};
+    if (ops->load(m->loader->self, m->mem, &m->image, &m->program) || start(m, &m->booted))
+        return -EIO;
+    return 0;
 }
 
 /* The command line that a script stands for: interpreter, argument, script, its arguments. */

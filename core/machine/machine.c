@@ -39,7 +39,7 @@ static const void *host_get_iface(struct blink_machine *m, const char *id) {
         {BLINK_IFACE_MEM, &mem_iface},           {BLINK_IFACE_EXEC, &exec_iface},
         {BLINK_IFACE_BUS, &bus_iface},           {BLINK_IFACE_DEBUG, &debug_iface},
         {BLINK_IFACE_JIT_HOST, &jit_host_iface}, {BLINK_IFACE_DISPLAY, &display_iface},
-        {BLINK_IFACE_DISK, &disk_iface},
+        {BLINK_IFACE_DISK, &disk_iface},         {BLINK_IFACE_SYSTEM, &system_iface},
     };
     (void)m;
     for (size_t k = 0; k < sizeof table / sizeof table[0]; k++)
@@ -49,6 +49,8 @@ static const void *host_get_iface(struct blink_machine *m, const char *id) {
 }
 
 static const char *host_option(struct blink_machine *m, const char *name) {
+    if (strcmp(name, "disk") == 0)
+        return m->disks;
     for (const struct machine_setting *s = m->options.settings; s && s->name; s++)
         if (strcmp(s->name, name) == 0)
             return s->value;
@@ -106,7 +108,8 @@ static int make_exec(struct blink_machine *m) {
                   .last_words = last_words,
                   .respawn = machine_respawn,
                   .find_jit = find_jit,
-                  .forked = machine_swap_forked},
+                  .forked = machine_swap_forked,
+                  .reset = machine_reset},
         .jit_cache = m->options.jit_cache,
         .model = m->options.cpu_model,
         .decoder = i->ref->ops,
@@ -117,41 +120,11 @@ static int make_exec(struct blink_machine *m) {
     return exec_create(&o, &m->exec);
 }
 
-/* "NAME[,ARGS]" */
-static int make_named(struct blink_machine *m, uint32_t kind, const char *text,
-                      struct instance **out) {
-    char name[64];
-    size_t n = strcspn(text, ",");
-    if (n == 0 || n >= sizeof name) {
-        machine_error(m, "%s: not the name of a %s", text, plugin_kind_name(kind));
-        return -EINVAL;
-    }
-    memcpy(name, text, n);
-    name[n] = 0;
-    int rc = machine_instance(m, kind, name, text[n] ? text + n + 1 : "", out);
-    if (rc == -ENOENT)
-        machine_error(m, "no plugin %s-%s.so; name its folder with --plugin-dir",
-                      plugin_kind_name(kind), name);
-    return rc ? rc : machine_activate(m, *out);
-}
-
-static int make_devices(struct blink_machine *m) {
-    const char *const *list = m->options.devices;
-    struct instance *i;
-    for (size_t k = 0; list && list[k]; k++) {
-        int rc = make_named(m, BLINK_KIND_DEVICE, list[k], &i);
-        if (rc)
-            return rc;
-        ((const struct blink_device_ops *)i->ref->ops)->reset(i->self);
-    }
-    return 0;
-}
-
 static int make_observers(struct blink_machine *m) {
     const char *const *list = m->options.observers;
     struct instance *i;
     for (size_t k = 0; list && list[k]; k++) {
-        int rc = make_named(m, BLINK_KIND_OBSERVER, list[k], &i);
+        int rc = machine_make_named(m, BLINK_KIND_OBSERVER, list[k], &i);
         if (rc)
             return rc;
         exec_add_observer(m->exec, (struct exec_observer){.ops = i->ref->ops, .self = i->self});
@@ -225,8 +198,6 @@ int machine_create(const struct machine_options *options, struct plugin_registry
     if (rc == 0)
         rc = make_exec(m);
     if (rc == 0)
-        rc = make_devices(m);
-    if (rc == 0)
         rc = make_observers(m);
     if (rc == 0)
         rc = choose_jit(m);
@@ -245,6 +216,9 @@ void machine_destroy(struct blink_machine *m) {
     machine_drop_instances(m, 0);
     mem_destroy(m->mem);
     bus_destroy(m->bus);
+    if (m->loader)
+        close(m->image.fd);
+    free(m->disks);
     free(m);
 }
 

@@ -37,7 +37,10 @@ struct machine_options {
     const char *const *jits;
     uint32_t jit_swap_ms;       /* change to the next of `jits` so often; 0: never */
     uint64_t jit_cache;         /* most bytes of translated code; 0: the default */
-    const char *const *devices; /* "NAME[,ARGS]", NULL-terminated */
+    const char *const *devices; /* "NAME[,ARGS]", NULL-terminated; "none": not the usual ones */
+    const char *const *disks;   /* "FILE[,ro|cow|rw]", NULL-terminated, beside the boot image */
+    bool realmode;              /* the program is system software whatever its file looks like */
+    uint64_t memory;            /* RAM of a machine for system software; 0: the default */
     const char *const *observers;
     /* For execve of the guest: the start of the command line that makes another blink like this
      * one, options only, NULL-terminated, and the host environment it shall have. */

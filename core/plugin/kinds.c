@@ -134,7 +134,7 @@ static const struct method_rule observer_methods[] = {
                  "a method of this kind is missing in its table")
 COMPLETE(decoder, 0);
 COMPLETE(jit, 8);
-COMPLETE(loader, 0);
+COMPLETE(loader, 8); /* flags */
 COMPLETE(abi, 0);
 COMPLETE(device, 0);
 COMPLETE(frontend, 0);

@@ -44,7 +44,9 @@ struct blink_program {
     uint64_t code_start, code_end, data_start, data_end;
     uint32_t stack_exec; /* PT_GNU_STACK asks for an executable stack */
     uint32_t reserved2;
-    char interp[256]; /* path of the interpreter as the guest names it, or "" */
+    char interp[256];    /* path of the interpreter as the guest names it, or "" */
+    uint32_t boot_drive; /* system software: the BIOS's number of the drive it was loaded from */
+    uint32_t reserved3;
 };
 
 struct blink_loader_ops {
@@ -64,7 +66,13 @@ struct blink_loader_ops {
      * logged and no guest memory touched. Without it every such file will do. [vcpu]
      */
     int (*check)(struct blink_plugin *self, const struct blink_image *image);
+    uint32_t flags; /* BLINK_LOADER_* */
+    uint32_t reserved;
 };
+
+/* Its files are system software: they get a machine of their own, with physical memory, devices and
+ * a processor in real mode. `mem` addresses are physical. A reset loads again. */
+#define BLINK_LOADER_SYSTEM 1u
 
 #ifdef __cplusplus
 }
