@@ -4,8 +4,9 @@
  *
  * The host is a little-endian 64-bit Linux. Error numbers, signal numbers, siginfo_t, timespec,
  * rusage, statx, dirents and socket structures are the same on all hosts that use asm-generic
- * (x86-64, aarch64, riscv64, loongarch64) and pass as they are: the assertions below hold that.
- * What differs there is struct stat, struct epoll_event and four open flags; those are converted.
+ * (x86-64, aarch64, riscv64, loongarch64) and pass as they are: passed.c is the table that holds
+ * that. What differs there is struct stat, struct epoll_event, struct semid_ds and four open flags;
+ * those are converted.
  */
 #ifndef LX_GUEST_H
 #define LX_GUEST_H
