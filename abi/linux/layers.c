@@ -211,6 +211,9 @@ static int translate_magic(const struct walk *w, const char *path, char *target,
     const char *own = lx_proc_self(path);
     if (own && !strcmp(own, "exe"))
         return join(target, w->abi->id.exe_guest, "", "");
+    char program[PATH_MAX];
+    if (lx_proc_program(path, program, sizeof program) == 0)
+        return join(target, program, "", "");
     const char *slash = name - 1;
     bool fd = slash - path > 3 && !strncmp(slash - 3, "/fd", 3);
     if (last && (fd || target[0] != '/'))

@@ -40,6 +40,10 @@ struct lx_identity {
     char *exe_host;  /* absolute, as the host opens it */
     char *cmdline, *environ;
     size_t cmdline_size, environ_size;
+    /* Where they are in the guest, the environment after the arguments; and whether the host's
+     * /proc tells of them. */
+    uint64_t arg_start, arg_end, env_end;
+    bool shown;
     uint64_t auxv[64];
     size_t auxv_size; /* bytes */
 };
@@ -234,10 +238,20 @@ int lx_path_text(struct blink_plugin *abi, int32_t dirfd, const char *text, uint
 const char *lx_guest_name(const struct blink_plugin *abi, const char *host);
 /* The file of /proc/self that blink must answer itself: "exe", "maps"... or NULL. */
 const char *lx_proc_self(const char *path);
-/* The same of what (dirfd, text) means, from the guest's current folder. */
-const char *lx_path_self(struct blink_plugin *abi, int32_t dirfd, const char *text);
+/* The same of what (dirfd, text) means, from the guest's current folder; `folder` is the host's
+ * that has its own file of that name. */
+#define LX_PROC_FOLDER 64
+const char *lx_path_self(struct blink_plugin *abi, int32_t dirfd, const char *text,
+                         char folder[LX_PROC_FOLDER]);
 /* Open one of those: a descriptor, -errno, or -ENOENT if `file` is not among them. */
-int lx_proc_open(struct lx_call *c, const char *file, int flags);
+int lx_proc_open(struct lx_call *c, const char *file, const char *folder, int flags);
+/* The program of another process, as its guest names it, if that is known and the absolute path
+ * is its /proc/PID/exe: 0 or -ENOENT. */
+int lx_proc_program(const char *path, char *out, size_t size);
+
+/* ---- show.c: what /proc shows others of this process, and this one of others ---- */
+void lx_show(struct blink_plugin *self, struct blink_cpu *cpu);
+int lx_program_of(long pid, char *out, size_t size);
 
 /* ---- layers.c: the guest's file tree ---- */
 /* From --root and BLINK_OVERLAYS, each NULL if not given. -errno after a line that says why. */

@@ -154,12 +154,13 @@ static int64_t readlink_at(struct lx_call *c, int32_t dirfd, uint64_t path, uint
     char text[LX_PATH_MAX], target[PATH_MAX];
     struct lx_path at;
     const char *told = target;
+    char program[PATH_MAX], folder[LX_PROC_FOLDER];
     if ((int32_t)size <= 0)
         return -EINVAL;
     int rc = lx_string(c, text, path, sizeof text);
     if (rc < 0)
         return rc;
-    const char *self = lx_path_self(c->abi, dirfd, text);
+    const char *self = lx_path_self(c->abi, dirfd, text, folder);
     if (self && !strcmp(self, "exe") && c->abi->id.exe_guest) {
         told = c->abi->id.exe_guest;
     } else {
@@ -168,7 +169,9 @@ static int64_t readlink_at(struct lx_call *c, int32_t dirfd, uint64_t path, uint
         if (rc < 0 || n < 0)
             return rc < 0 ? rc : -errno;
         target[n] = 0;
-        if (c->abi->layers)
+        if (lx_proc_program(at.name, program, sizeof program) == 0)
+            told = program;
+        else if (c->abi->layers)
             told = as_guest(c->abi, at.name, target);
     }
     size_t n = strlen(told);

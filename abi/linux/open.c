@@ -52,14 +52,14 @@ static uint32_t follows(uint64_t flags) {
 
 static int64_t open_at(struct lx_call *c, int32_t dirfd, uint64_t path, uint64_t flags,
                        uint64_t mode) {
-    char text[LX_PATH_MAX];
+    char text[LX_PATH_MAX], folder[LX_PROC_FOLDER];
     struct lx_path at;
     int rc = lx_string(c, text, path, sizeof text);
     if (rc < 0)
         return rc;
-    const char *self = lx_path_self(c->abi, dirfd, text);
+    const char *self = lx_path_self(c->abi, dirfd, text, folder);
     if (self) {
-        rc = lx_proc_open(c, self, lx_open_flags(flags));
+        rc = lx_proc_open(c, self, folder, lx_open_flags(flags));
         if (rc != -ENOENT)
             return rc;
     }
@@ -98,7 +98,7 @@ static int in_grown(struct lx_call *c, void *buf, size_t size, uint64_t src, uin
 int64_t lx_sys_openat2(struct lx_call *c) {
     struct open_how how;
     struct lx_path at;
-    char text[LX_PATH_MAX];
+    char text[LX_PATH_MAX], folder[LX_PROC_FOLDER];
     if (c->a[3] < sizeof how)
         return -EINVAL;
     int64_t rc = in_grown(c, &how, sizeof how, c->a[2], c->a[3]);
@@ -114,8 +114,9 @@ int64_t lx_sys_openat2(struct lx_call *c) {
         at.dirfd = (int32_t)c->a[0];
         strcpy(at.name, text);
     } else {
-        const char *self = how.resolve ? NULL : lx_path_self(c->abi, (int32_t)c->a[0], text);
-        rc = self ? lx_proc_open(c, self, lx_open_flags(how.flags)) : -ENOENT;
+        const char *self =
+            how.resolve ? NULL : lx_path_self(c->abi, (int32_t)c->a[0], text, folder);
+        rc = self ? lx_proc_open(c, self, folder, lx_open_flags(how.flags)) : -ENOENT;
         if (rc != -ENOENT)
             return rc;
         uint32_t follow = how.resolve & RESOLVE_NO_SYMLINKS ? LX_NOFOLLOW : follows(how.flags);

@@ -11,8 +11,8 @@
 #include "layers.h"
 
 /* Files of /proc/self that the host would fill with what blink is. */
-static const char *const self_files[] = {"exe",  "maps", "smaps", "cmdline",  "environ",
-                                         "auxv", "stat", "mem",   "numa_maps"};
+static const char *const self_files[] = {"exe",  "maps", "smaps",     "cmdline", "environ", "auxv",
+                                         "stat", "mem",  "numa_maps", "status",  "statm"};
 #define SELF_FILES (sizeof self_files / sizeof self_files[0])
 
 static const char *self_file(const char *name) {
@@ -106,10 +106,13 @@ static int plain(struct blink_plugin *abi, int32_t dirfd, const char *text, uint
                  struct lx_path *out) {
     char full[LX_PATH_MAX * 2];
     put(out, dirfd, text);
-    if (flags & LX_NOFOLLOW || !abi->id.exe_host || !may_be_exe(text))
+    if (flags & LX_NOFOLLOW || !abi->id.exe_host || !may_be_exe(text) ||
+        absolute(abi, dirfd, text, full, sizeof full))
         return 0;
-    if (absolute(abi, dirfd, text, full, sizeof full) == 0 && lx_proc_self(full))
+    if (lx_proc_self(full))
         put(out, AT_FDCWD, abi->id.exe_host);
+    else if (lx_proc_program(full, out->name, sizeof out->name) == 0)
+        out->dirfd = AT_FDCWD;
     return 0;
 }
 
@@ -133,10 +136,29 @@ int lx_path(struct lx_call *c, int32_t dirfd, uint64_t path, uint32_t flags, str
     return rc < 0 ? rc : lx_path_text(c->abi, dirfd, text, flags, out);
 }
 
-const char *lx_path_self(struct blink_plugin *abi, int32_t dirfd, const char *text) {
+int lx_proc_program(const char *path, char *out, size_t size) {
+    const char *at = path;
+    if (strncmp(at, "/proc/", 6))
+        return -ENOENT;
+    at += 6;
+    long pid = number_folder(&at);
+    if (pid >= 0 && word_folder(&at, "task") && number_folder(&at) < 0)
+        return -ENOENT;
+    return pid < 0 || strcmp(at, "exe") ? -ENOENT : lx_program_of(pid, out, size);
+}
+
+const char *lx_path_self(struct blink_plugin *abi, int32_t dirfd, const char *text,
+                         char folder[LX_PROC_FOLDER]) {
     char full[LX_PATH_MAX * 2];
     const char *slash = strrchr(text, '/'), *name = slash ? slash + 1 : text;
     if (!self_file(name) && strcmp(name, "cpuinfo"))
         return NULL;
-    return absolute(abi, dirfd, text, full, sizeof full) == 0 ? lx_proc_self(full) : NULL;
+    const char *self =
+        absolute(abi, dirfd, text, full, sizeof full) == 0 ? lx_proc_self(full) : NULL;
+    size_t n = self ? strlen(full) - strlen(self) : 0;
+    if (n >= LX_PROC_FOLDER)
+        return NULL;
+    memcpy(folder, full, n);
+    folder[n] = 0;
+    return self;
 }

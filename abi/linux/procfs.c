@@ -74,29 +74,34 @@ static void for_each_region(struct lx_call *c, FILE *f, bool usage) {
         write_usage(f, &vsyscall);
 }
 
-static int write_maps(struct lx_call *c, FILE *f) {
+static int write_maps(struct lx_call *c, const char *folder, FILE *f) {
+    (void)folder;
     for_each_region(c, f, false);
     return 0;
 }
 
-static int write_smaps(struct lx_call *c, FILE *f) {
+static int write_smaps(struct lx_call *c, const char *folder, FILE *f) {
+    (void)folder;
     for_each_region(c, f, true);
     return 0;
 }
 
 /* ---- identity ---- */
 
-static int write_cmdline(struct lx_call *c, FILE *f) {
+static int write_cmdline(struct lx_call *c, const char *folder, FILE *f) {
+    (void)folder;
     fwrite(c->abi->id.cmdline, 1, c->abi->id.cmdline_size, f);
     return 0;
 }
 
-static int write_environ(struct lx_call *c, FILE *f) {
+static int write_environ(struct lx_call *c, const char *folder, FILE *f) {
+    (void)folder;
     fwrite(c->abi->id.environ, 1, c->abi->id.environ_size, f);
     return 0;
 }
 
-static int write_auxv(struct lx_call *c, FILE *f) {
+static int write_auxv(struct lx_call *c, const char *folder, FILE *f) {
+    (void)folder;
     fwrite(c->abi->id.auxv, 1, c->abi->id.auxv_size, f);
     return 0;
 }
@@ -115,7 +120,9 @@ enum {
     END_DATA,
     START_BRK,
     ARG_START,
-    ENV_END = 51,
+    ARG_END,
+    ENV_START,
+    ENV_END,
     FIELDS = 64,
 };
 
@@ -140,6 +147,9 @@ static void describe_space(struct lx_call *c, uint64_t value[FIELDS]) {
             value[END_DATA] = r.end;
     }
     value[START_BRK] = c->abi->brk_start;
+    value[ARG_START] = c->abi->id.arg_start;
+    value[ARG_END] = value[ENV_START] = c->abi->id.arg_end;
+    value[ENV_END] = c->abi->id.env_end;
 }
 
 static bool is_ours(int field) {
@@ -147,16 +157,26 @@ static bool is_ours(int field) {
            (field >= START_DATA && field <= ENV_END);
 }
 
-/* The host's line with the fields of the address space replaced. */
-static int write_stat(struct lx_call *c, FILE *f) {
-    uint64_t value[FIELDS] = {0};
-    char line[2048];
-    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
+/* The host's own file, which is small. */
+static int read_host(const char *folder, const char *name, char *text, size_t size) {
+    char path[LX_PROC_FOLDER + 16];
+    snprintf(path, sizeof path, "%s%s", folder, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
     if (fd < 0)
         return -errno;
     close(fd);
-    line[n > 0 ? n : 0] = 0;
+    text[n > 0 ? n : 0] = 0;
+    return 0;
+}
+
+/* The host's line with the fields of the address space replaced. */
+static int write_stat(struct lx_call *c, const char *folder, FILE *f) {
+    uint64_t value[FIELDS] = {0};
+    char line[2048];
+    int rc = read_host(folder, "stat", line, sizeof line);
+    if (rc)
+        return rc;
     char *rest = strrchr(line, ')'); /* a name may hold spaces and brackets */
     if (!rest)
         return -EIO;
@@ -174,15 +194,57 @@ static int write_stat(struct lx_call *c, FILE *f) {
     return 0;
 }
 
+/* ---- status, statm ---- */
+
+static uint64_t space_size(struct lx_call *c) {
+    struct blink_mem_region r = {.struct_size = sizeof r};
+    uint64_t sum = 0;
+    for (uint64_t at = 0; c->abi->mem.query(c->cpu->mem, at, &r) == 0 && r.end > at; at = r.end)
+        sum += r.end - r.start;
+    return sum;
+}
+
+/* The host counts what blink has reserved; what is resident is near enough. */
+static int write_status(struct lx_call *c, const char *folder, FILE *f) {
+    char text[8192];
+    int rc = read_host(folder, "status", text, sizeof text);
+    unsigned long long kb = rc ? 0 : space_size(c) >> 10;
+    for (char *save, *line = rc ? NULL : strtok_r(text, "\n", &save); line;
+         line = strtok_r(NULL, "\n", &save)) {
+        if (!strncmp(line, "VmPeak:", 7) || !strncmp(line, "VmSize:", 7))
+            fprintf(f, "%.7s\t%8llu kB\n", line, kb);
+        else
+            fprintf(f, "%s\n", line);
+    }
+    return rc;
+}
+
+static int write_statm(struct lx_call *c, const char *folder, FILE *f) {
+    char text[256];
+    int rc = read_host(folder, "statm", text, sizeof text);
+    if (rc == 0)
+        fprintf(f, "%llu%s", (unsigned long long)(space_size(c) / BLINK_PAGE_SIZE),
+                text + strcspn(text, " \n"));
+    return rc;
+}
+
+static int write_processors(struct lx_call *c, const char *folder, FILE *f) {
+    (void)folder;
+    return lx_write_cpuinfo(c, f);
+}
+
 /* ---- opening ---- */
 
 static const struct {
     const char *name;
-    int (*write)(struct lx_call *c, FILE *f);
+    int (*write)(struct lx_call *c, const char *folder, FILE *f);
+    bool shown; /* if the host has been told, its own file is better */
 } files[] = {
-    {"maps", write_maps},          {"smaps", write_smaps}, {"cmdline", write_cmdline},
-    {"environ", write_environ},    {"auxv", write_auxv},   {"stat", write_stat},
-    {"cpuinfo", lx_write_cpuinfo},
+    {"maps", write_maps, false},          {"smaps", write_smaps, false},
+    {"cmdline", write_cmdline, true},     {"environ", write_environ, true},
+    {"auxv", write_auxv, false},          {"stat", write_stat, false},
+    {"status", write_status, false},      {"statm", write_statm, false},
+    {"cpuinfo", write_processors, false},
 };
 #define FILES (sizeof files / sizeof files[0])
 
@@ -196,11 +258,11 @@ static int reopen(int fd, int flags) {
     return rc;
 }
 
-static int make(struct lx_call *c, size_t which, int flags) {
+static int make(struct lx_call *c, size_t which, const char *folder, int flags) {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
-    int rc = f ? files[which].write(c, f) : -ENOMEM;
+    int rc = f ? files[which].write(c, folder, f) : -ENOMEM;
     if (f && fclose(f) != 0 && rc == 0)
         rc = -ENOMEM;
     int fd = rc == 0 ? memfd_create(files[which].name, MFD_CLOEXEC) : -1;
@@ -221,15 +283,25 @@ static int make(struct lx_call *c, size_t which, int flags) {
     return rc;
 }
 
-int lx_proc_open(struct lx_call *c, const char *file, int flags) {
+static int open_host(const char *folder, const char *name, int flags) {
+    char path[LX_PROC_FOLDER + 16];
+    snprintf(path, sizeof path, "%s%s", folder, name);
+    return (int)lx_result(open(path, O_RDONLY | (flags & (O_CLOEXEC | O_NONBLOCK))));
+}
+
+int lx_proc_open(struct lx_call *c, const char *file, const char *folder, int flags) {
+    size_t k = 0;
     /* The host's file is blink's memory, not the guest's. */
     if (!strcmp(file, "mem"))
         return -EACCES;
-    for (size_t k = 0; k < FILES; k++)
-        if (!strcmp(file, files[k].name)) {
-            if (flags & O_DIRECTORY)
-                return -ENOTDIR;
-            return (flags & O_ACCMODE) == O_RDONLY ? make(c, k, flags) : -EACCES;
-        }
-    return -ENOENT;
+    while (k < FILES && strcmp(file, files[k].name))
+        k++;
+    if (k == FILES)
+        return -ENOENT;
+    if (flags & O_DIRECTORY)
+        return -ENOTDIR;
+    if ((flags & O_ACCMODE) != O_RDONLY)
+        return -EACCES;
+    return files[k].shown && c->abi->id.shown ? open_host(folder, file, flags)
+                                              : make(c, k, folder, flags);
 }

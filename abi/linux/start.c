@@ -213,8 +213,11 @@ static int fill_stack(struct stack *s, const struct blink_start *start) {
         return -ENOMEM;
     push(s, &zero, sizeof zero);
     uint64_t execfn = push_string(s, start->path);
+    id->env_end = s->sp;
     push_strings(s, start->envp, envc, words + 1 + argc + 1);
+    id->arg_end = s->sp;
     push_strings(s, start->argv, argc, words + 1);
+    id->arg_start = s->sp;
     s->sp = align_down(s->sp, 16);
     uint64_t platform = push_string(s, "x86_64");
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
@@ -276,6 +279,7 @@ int lx_start(struct blink_plugin *self, struct blink_cpu *cpu, const struct blin
         rc = build_stack(self, cpu, start);
     if (rc)
         return rc;
+    lx_show(self, cpu);
     cpu->rip = start->program->start;
     cpu->gpr[BLINK_RDX] = 0; /* no function for atexit */
     return 0;

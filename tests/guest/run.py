@@ -39,6 +39,7 @@ CASES = {
     "process": [[], ["shell"]],
     "children": [[]],
     "shared": [[]],
+    "procfs": [[]],
     "async": [[]],
     "pointers": [[]],
     "stack": [[]],
