@@ -87,7 +87,7 @@ CASES = [
     Case("LD_PRELOAD", [("@preload.so", "gcc"), PERL],
          ["sh", "-c", "LD_PRELOAD=${BUILT}/preload.so id -u; echo $?; "
                       "LD_PRELOAD=${BUILT}/preload.so perl -e 'print \"$>\\n\"'"], also=SLOW),
-    bash("bash script", "long.bash", also=ALL),
+    bash("bash script", "long.bash", also=SLOW),
     bash("#! scripts", "scripts.bash", PERL, also=SLOW),
     Case("perl", [PERL], ["perl", "${DATA}/checks.pl"], also=ALL),
     Case("python3, sqlite3", [PYTHON], ["/usr/bin/python3", "${DATA}/database.py"], also=SWAP),
@@ -113,8 +113,8 @@ CASES = [
          build='rustc -O -o "$MADE/threads" "$DATA/threads.rs"'),
     bash("redis, 10,000 requests", "redis.bash", ("redis-server", "redis-server"),
          ("redis-benchmark", "redis-tools"), env=free_port, adjust=numbers, also=SWAP),
-    bash("nginx, 10,000 requests", "nginx.bash", ("nginx", "nginx"), ("python3", "python3"), env=free_port,
-         also=SWAP),
+    bash("nginx, 10,000 requests", "nginx.bash", ("nginx", "nginx"), ("python3", "python3"),
+         env=free_port),
 ]
 
 # stress-ng's stressors by what they strain. Left out: what takes a CPU or a module of the kernel
@@ -125,11 +125,11 @@ STRESSORS = {
            "sparsematrix str tree tsc tsearch vecfp vecmath vecshuf vecwide wcs x86cpuid zlib",
     "memory": "atomic bad-altstack lockbus malloc matrix-3d mcontend membarrier memcpy memfd memrate "
               "memthrash mincore misaligned mmap mmapaddr mmapfixed mremap null randlist stack stackmmap "
-              "stream tlb-shootdown vm vm-addr vm-rw vm-segv zero",
+              "stream tlb-shootdown vm vm-addr vm-rw zero",
     "pipe": "pipe fifo pipeherd ring-pipe sendfile splice tee vm-splice eventfd sock sockpair mq msg",
     "signal": "signal alarm itimer kill nanosleep sigabrt sigchld sigfd sigfpe sigio signest sigpending "
               "sigpipe sigq sigrt sigsegv sigsuspend sigtrap sleep timer timerfd",
-    "thread": "pthread clone exec exit-group fork forkheavy futex mutex nice poll resched sem sem-sysv spawn "
+    "thread": "pthread clone exit-group fork forkheavy futex mutex nice poll resched sem sem-sysv "
               "switch vfork vforkmany wait yield",
 }
 # The same, few, and all at the same time: what every run of the suite does.

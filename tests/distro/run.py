@@ -34,9 +34,10 @@ class Suite:
         whole = self.full or options.mode == "jit"
         self.compare = blinktest.Comparison(self.tap, [options.blink] + flags, {
             "HOME": self.work, "TMPDIR": self.work, "DATA": DATA,
-            # How much of their work the scripts do, in percent; times of a soak; stressors.
+            # How much of their work the programs do, in percent, or whatever they count.
             "SCALE": "100" if whole else "10", "SOAK": "10" if self.full else "1",
             "SECONDS": "2" if whole else "1",
+            "REQUESTS": "1000" if options.mode == "swap" and not self.full else "10000",
             "BUILT": os.path.abspath(options.dir), "GIT_CONFIG_NOSYSTEM": "1",
             "GOCACHE": os.path.join(self.work, ".cache"), "GOFLAGS": "-p=2", "TERM": "screen"})
         self.compare.times = options.times

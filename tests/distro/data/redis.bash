@@ -1,11 +1,11 @@
-# A server on loopback, 10,000 requests of each kind by a client of its own, and its data.
+# A server on loopback, requests of each kind, 10,000 or less, by a client of its own, and its data.
 redis-server --bind 127.0.0.1 --port "$PORT" --save '' --dir . --daemonize no >server.log 2>&1 &
 server=$!
 for ((i = 0; i < 600; i++)); do
     redis-cli -p "$PORT" ping >/dev/null 2>&1 && break
     sleep 0.05
 done
-redis-benchmark -p "$PORT" -n 10000 -q -t set,get,lpush 2>/dev/null | tr '\r' '\n' | grep -o '.*requests per second'
+redis-benchmark -p "$PORT" -n "$REQUESTS" -q -t set,get,lpush 2>/dev/null | tr '\r' '\n' | grep -o '.*requests per second'
 redis-cli -p "$PORT" set key value
 redis-cli -p "$PORT" append key ' more'
 redis-cli -p "$PORT" eval 'local s = 0; for i = 1, 1000 do s = s + i end; return s' 0
