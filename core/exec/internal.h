@@ -110,7 +110,8 @@ struct exec {
     uint32_t nmi;          /* one waits; atomic */
 
     int32_t status;
-    uint32_t ending; /* atomic */
+    uint32_t ending;    /* atomic */
+    uint64_t last_mask; /* what the first vCPU had blocked when it ended */
 };
 
 /* A back end is active: for now, unless the caller is inside or has the lock. */
@@ -191,6 +192,7 @@ void park_after_fork(struct exec *exec);
 /* signals.c */
 int signals_attach(struct vcpu *v); /* on the vCPU's thread */
 void signals_detach(struct vcpu *v);
+void signals_leave(const struct exec *x, uint64_t mask);
 void signals_free_stack(struct vcpu *v); /* of a vCPU whose thread is gone */
 struct vcpu *signals_current(void);      /* the vCPU of this thread, or NULL */
 /* A process that used this thread's memory is gone: the thread is `v`'s again, or nobody's. */

@@ -390,10 +390,20 @@ int signals_attach(struct vcpu *v) {
 
 void signals_detach(struct vcpu *v) {
     signals_block();
+    if (!v->own_thread)
+        v->exec->last_mask = v->guest_mask;
     current = NULL;
     stack_t off = {.ss_flags = SS_DISABLE};
     sigaltstack(&off, NULL);
     signals_free_stack(v);
+}
+
+/* The first vCPU's end blocked all; its thread is the caller's again. What still waits for the
+ * guest was never to arrive: it must not kill the process before it says the guest's status. */
+void signals_leave(const struct exec *x, uint64_t mask) {
+    uint64_t pending = 0;
+    syscall(SYS_rt_sigpending, &pending, sizeof pending);
+    signals_restore(mask | x->last_mask | pending);
 }
 
 void signals_free_stack(struct vcpu *v) {

@@ -247,7 +247,6 @@ int exec_run(struct exec *x) {
     clock_attach(x);
     vcpu_run(x->first);
     exec_wait_for_all(x);
-    /* The vCPU's end blocked all; the thread is the caller's again. */
-    signals_restore(mask);
+    signals_leave(x, mask);
     return x->status;
 }

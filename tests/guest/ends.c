@@ -15,6 +15,21 @@ static void *exits(void *arg) {
     exit((int)(long)arg);
 }
 
+/* Signals of all kinds that are blocked when the process ends, and never arrive. */
+static void *pending(void *arg) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGRTMIN);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    raise(SIGUSR1);
+    kill(getpid(), SIGTERM);
+    for (int k = 0; k < 100; k++)
+        sigqueue(getpid(), SIGRTMIN, (union sigval){.sival_int = k});
+    return arg;
+}
+
 int main(int argc, char **argv) {
     const char *how = argc > 1 ? argv[1] : "return";
     int value = argc > 2 ? atoi(argv[2]) : 0;
@@ -25,6 +40,16 @@ int main(int argc, char **argv) {
     if (!strcmp(how, "_exit")) {
         printf("never seen");
         _exit(value);
+    }
+    if (!strcmp(how, "pending")) {
+        pending(NULL);
+        return value;
+    }
+    if (!strcmp(how, "thread-pending")) {
+        pthread_t t;
+        pending(NULL);
+        pthread_create(&t, NULL, exits, (void *)(long)value);
+        pthread_exit(NULL);
     }
     if (!strcmp(how, "thread")) {
         pthread_t t;

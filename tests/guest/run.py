@@ -55,9 +55,10 @@ CASES = {
     "ipc": [[]],
     "vsyscall": [[]],
     "ends": [["return", "0"], ["return", "300"], ["exit", "255"], ["_exit", "7"], ["thread", "9"],
-             ["last-thread", "4"], ["abort"], ["raise", "15"], ["kill", "9"], ["kill", "1"],
-             ["raise", "34"], ["segv"], ["ignore-segv"], ["block-segv"], ["divide"], ["ud2"],
-             ["int3"], ["bad-stack"], ["jump"], ["hang-up"]],
+             ["last-thread", "4"], ["pending", "5"], ["thread-pending", "6"], ["abort"],
+             ["raise", "15"], ["kill", "9"], ["kill", "1"], ["raise", "34"], ["segv"],
+             ["ignore-segv"], ["block-segv"], ["divide"], ["ud2"], ["int3"], ["bad-stack"],
+             ["jump"], ["hang-up"]],
 }
 
 # musl prints doubles through 80-bit arithmetic, which is slow to interpret; with --less the
