@@ -1,4 +1,4 @@
-"""Python's own tests, by Debian's python3: what passes natively must pass under blink.
+"""Python's own tests: what passes natively must pass under blink.
 
 Some of them time themselves, and a loaded machine makes one fail now and then, natively too: those
 that passed natively only are tried again, alone, a few times.
@@ -6,11 +6,13 @@ that passed natively only are tried again, alone, a few times.
 
 import os
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import blinktest
 
-PYTHON = "/usr/bin/python3"
+# Debian's, and where its package leaves a test out another that has it.
+PYTHONS = ["/usr/bin/python3", shutil.which("python3")]
 MODULES = ["test_json", "test_struct", "test_re", "test_mmap", "test_sqlite3", "test_socket",
            "test_threading", "test_signal", "test_subprocess"]
 # Those of them that the slower modes run, too.
@@ -23,6 +25,7 @@ IGNORED = ["*VSOCK*"]
 # that runs the tests of another again, with select in place of poll.
 LONG = ["test_siginterrupt_off", "*ProcessTestCaseNoPoll*"]
 TRIES = 4
+TIMEOUT = 900
 OUTCOME = re.compile(r"^(test\w*) \(([\w.]+)\).*?\.\.\. (?:.*?)(ok|FAIL|ERROR|skipped|expected failure)",
                      re.MULTILINE | re.DOTALL)
 
@@ -38,53 +41,51 @@ def outcomes(result):
     return found
 
 
-def run_tests(suite, prefix, words):
-    command = prefix + [PYTHON, "-m", "test", "-v"]
+def start_tests(suite, prefix, python, words):
+    command = prefix + [python, "-m", "test", "-v"]
     for pattern in IGNORED + ([] if suite.full else LONG):
         command += ["-i", pattern]
-    return blinktest.run(command + words, env=suite.compare.env, cwd=suite.work, timeout=900)
+    return blinktest.start(command + words, suite.compare.env, suite.work)
 
 
-def again(suite, bad, name):
+def again(suite, python, bad, name):
     words = [w for t in bad for w in ("-m", t.split()[-1])] + [name]
-    return outcomes(run_tests(suite, suite.compare.blink, words))
+    child = start_tests(suite, suite.compare.blink, python, words)
+    return outcomes(blinktest.finish(child, timeout=TIMEOUT))
 
 
-def reason(suite, name):
-    """Why a module cannot be run, or None."""
-    if suite.compare.oracle is None:
-        return "nothing here runs x86-64 programs to compare with"
-    if not os.access(PYTHON, os.X_OK):
-        return "package python3 is missing"
-
-    def has(module):
-        probe = [PYTHON, "-c", f"import test.{module}"]
-        return blinktest.run(probe, env=suite.compare.env).status == 0
-
-    if has(name):
-        return None
-    if has("test_json"):
-        return "the package of Python's tests leaves it out"
-    return "Python's tests are missing; package libpython3.11-testsuite has them"
+def having(suite, name):
+    """The first Python that has a test, or None."""
+    for python in PYTHONS:
+        if python and os.access(python, os.X_OK):
+            probe = [python, "-c", f"import test.{name}"]
+            if blinktest.run(probe, env=suite.compare.env).status == 0:
+                return python
+    return None
 
 
 def module(suite, name):
     label = f"python3 -m test {name}"
-    why = reason(suite, name)
-    if why:
-        suite.tap.skip(label, why)
+    python = having(suite, name)
+    if suite.compare.oracle is None:
+        suite.tap.skip(label, "nothing here runs x86-64 programs to compare with")
+        return
+    if not python:
+        suite.tap.skip(label, "the package of Python's tests leaves it out" if having(suite, "test_json")
+                       else "Python's tests are missing; package libpython3.11-testsuite has them")
         return
     suite.fresh()
     # They sleep more than they work: at the same time.
+    children = [start_tests(suite, prefix, python, [name])
+                for prefix in (suite.compare.oracle, suite.compare.blink)]
     with ThreadPoolExecutor(2) as pool:
-        native = pool.submit(run_tests, suite, suite.compare.oracle, [name])
-        done = run_tests(suite, suite.compare.blink, [name])
-        want = outcomes(native.result())
+        native, done = pool.map(lambda child: blinktest.finish(child, timeout=TIMEOUT), children)
+    want = outcomes(native)
     got = outcomes(done)
     bad = [t for t in want if want[t] in ("ok", "skipped") and got.get(t) != want[t]]
     for _ in range(TRIES):
         if bad and len(bad) <= 10:
-            second = again(suite, bad, name)
+            second = again(suite, python, bad, name)
             bad = [t for t in bad if second.get(t) != want[t]]
     details = [f"{t}: natively {want[t]}, here {got.get(t, 'nothing')}" for t in bad]
     if not want:

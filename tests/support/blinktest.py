@@ -68,11 +68,16 @@ def _child_limits():
         signal.signal(signo, signal.SIG_DFL)
 
 
-def run(command, stdin=b"", env=None, cwd=None, timeout=120):
-    """Run `command` in a session of its own; every process of it ends with it."""
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, env=env, cwd=cwd, start_new_session=True,
-                          preexec_fn=_child_limits) as child:
+def start(command, env=None, cwd=None):
+    """`command` in a session of its own. Only one thread may start programs."""
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, env=env, cwd=cwd, start_new_session=True,
+                            preexec_fn=_child_limits)
+
+
+def finish(child, stdin=b"", timeout=120):
+    """The result of what start() gave; after `timeout` seconds every process of it ends."""
+    with child:
         try:
             out, err = child.communicate(stdin, timeout=timeout)
             status = child.returncode
@@ -81,6 +86,10 @@ def run(command, stdin=b"", env=None, cwd=None, timeout=120):
             out, err = child.communicate()
             status = None
     return Result(status, out, err)
+
+
+def run(command, stdin=b"", env=None, cwd=None, timeout=120):
+    return finish(start(command, env, cwd), stdin, timeout)
 
 
 def oracle():
