@@ -94,6 +94,7 @@ void lx_threads_forget(struct lx_thread *self) {
 struct lx_spawn {
     struct lx_thread *thread;
     const struct lx_request *request;
+    int32_t tid; /* the record may be gone when the parent asks */
     sem_t begun;
 };
 
@@ -103,7 +104,7 @@ int lx_thread_begin(struct blink_plugin *self, struct blink_cpu *cpu, void *arg)
     const struct lx_request *q = s->request;
     int32_t tid = (int32_t)syscall(SYS_gettid);
     t->cpu = cpu;
-    t->tid = tid;
+    t->tid = s->tid = tid;
     cpu->abi_private = t;
     if (q->flags & CLONE_CLEAR_SIGHAND)
         lx_clear_handlers(t);
@@ -136,7 +137,6 @@ static struct blink_cpu *child_state(const struct blink_cpu *parent, uint64_t sp
 static int64_t begin_thread(struct lx_call *c, struct lx_spawn *s, const struct blink_cpu *state) {
     struct blink_plugin *abi = c->abi;
     struct blink_cpu *cpu;
-    int32_t *tid = &s->thread->tid;
     __atomic_fetch_add(&abi->threads, 1, __ATOMIC_SEQ_CST);
     int64_t rc = abi->exec.thread_create(c->cpu, state, s, &cpu);
     if (rc) {
@@ -145,7 +145,7 @@ static int64_t begin_thread(struct lx_call *c, struct lx_spawn *s, const struct 
     }
     while (sem_wait(&s->begun))
         ;
-    return *tid;
+    return s->tid;
 }
 
 /* A process that shares this one's memory. */

@@ -14,6 +14,16 @@
 #include "exec/internal.h"
 #include "exec/safe_syscall.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+  #include <sanitizer/asan_interface.h>
+  #include <sanitizer/lsan_interface.h>
+/* The search for leaks waits for threads that a fork has not brought along. */
+static bool threads_lost;
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void) {
+    return threads_lost;
+}
+#endif
+
 #define THREAD_STACK (512u << 10)
 #define SHARE_DEPTH  4u /* processes that share memory, each made by the one before */
 
@@ -52,6 +62,9 @@ static void fork_now(void *arg) {
         bus_after_fork(x->options.bus);
     w->self->thread = pthread_self();
     w->self->apart = false;
+#if defined(__SANITIZE_ADDRESS__)
+    threads_lost = threads_lost || x->live > 1;
+#endif
     vcpu_forget_others(w->self);
     signals_forked(w->self);
     clock_forked(w->self);
@@ -240,11 +253,21 @@ static void share_end(struct vcpu *v) {
     vcpu_destroy(v);
 }
 
+/* What lies below the frames of this function is the address sanitizer's again: it has marked the
+ * frames of the other process, which were never left. */
+static void forget_frames(void) {
+#if defined(__SANITIZE_ADDRESS__)
+    uint8_t *here = __builtin_frame_address(0);
+    __asan_unpoison_memory_region(here - THREAD_STACK / 2, THREAD_STACK / 2);
+#endif
+}
+
 /* Make it and wait for its end, on a thread that is `self`'s or nobody's. */
 static int64_t share_and_wait(struct share *s, struct vcpu *self) {
     struct vcpu *v = s->v;
     uint64_t old = signals_block();
     int64_t pid = share_memory(s->flags | CLONE_VM | CLONE_VFORK, share_main, s, s->pidfd);
+    forget_frames();
     signals_regain(self);
     if (pid < 0)
         vcpu_destroy(v);
