@@ -2,8 +2,8 @@
  * device-kbd: the keyboard controller of a PC, an 8042 at ports 0x60 and 0x64 with interrupt line
  * 1, and the keyboard that is plugged into it. It begins as a BIOS leaves it: translating to scan
  * code set 1, interrupts on. Argument "console": what comes from the machine's console is typed.
- * Keys of frontends come by the display service. Nothing is at its second (mouse) port. Bus lock
- * held, but for its life.
+ * Keys of frontends come by the display service. Nothing is at its second (mouse) port. The A20
+ * gate and the reset line of its output port are the board's. Bus lock held, but for its life.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 #include <blink/device.h>
 #include <blink/host.h>
+#include <blink/system.h>
 
 #include "kbd.h"
 
@@ -33,6 +34,8 @@
 
 #define OUTPUT_NO_RESET 0x01u
 #define OUTPUT_A20      0x02u
+#define OUTPUT_FULL     0x10u
+#define OUTPUT_REST     0xcdu /* lines that are up: the reset line, those of the keyboard */
 
 /* The keyboard's line carries about a byte in this time; handlers of interrupts count on it. */
 #define BYTE_NS UINT64_C(500000)
@@ -42,9 +45,9 @@ struct blink_plugin {
     const struct blink_host *host;
     struct blink_bus_iface bus;
     struct blink_display_iface display;
+    struct blink_system_iface board;
     struct keyboard keyboard;
     uint8_t ram[32];
-    uint8_t output_port;
     uint8_t command; /* of port 0x64 that waits for its byte, or 0 */
     uint8_t status;  /* STATUS_COMMAND */
     uint8_t data;    /* what port 0x60 gives */
@@ -122,8 +125,15 @@ static void answer(struct blink_plugin *k, uint8_t byte) {
 
 /* ---- commands of the controller ---- */
 
+static uint8_t output_port(const struct blink_plugin *k) {
+    bool open = k->board.a20(k->host->machine);
+    return (uint8_t)(OUTPUT_REST | (open ? OUTPUT_A20 : 0) | (k->full ? OUTPUT_FULL : 0));
+}
+
 static void set_output(struct blink_plugin *k, uint8_t value) {
-    k->output_port = value;
+    k->board.set_a20(k->host->machine, (value & OUTPUT_A20) != 0);
+    if (!(value & OUTPUT_NO_RESET))
+        k->board.reset(k->host->machine);
 }
 
 static void write_mode(struct blink_plugin *k, uint8_t value) {
@@ -140,7 +150,7 @@ static void command(struct blink_plugin *k, uint8_t byte) {
         k->command = byte;
     else if (byte >= 0xf0)
         /* Lines go down for a moment; the first one is the processor's reset. */
-        set_output(k, k->output_port & (uint8_t) ~(~byte & 1u));
+        set_output(k, output_port(k) & (uint8_t) ~(~byte & 1u));
     else
         switch (byte) {
         case 0xa4: answer(k, 0xf1); break; /* no password */
@@ -152,13 +162,13 @@ static void command(struct blink_plugin *k, uint8_t byte) {
         case 0xad: write_mode(k, k->ram[0] | MODE_DISABLED); break;
         case 0xae: write_mode(k, k->ram[0] & (uint8_t)~MODE_DISABLED); break;
         case 0xc0: answer(k, 0x80); break; /* the lock is open */
-        case 0xd0: answer(k, k->output_port | (k->full ? 0x10 : 0)); break;
+        case 0xd0: answer(k, output_port(k)); break;
         case 0xd1:
         case 0xd2:
         case 0xd3:
         case 0xd4: k->command = byte; break;
-        case 0xdd: set_output(k, k->output_port & (uint8_t)~OUTPUT_A20); break;
-        case 0xdf: set_output(k, k->output_port | OUTPUT_A20); break;
+        case 0xdd: set_output(k, output_port(k) & (uint8_t)~OUTPUT_A20); break;
+        case 0xdf: set_output(k, output_port(k) | OUTPUT_A20); break;
         case 0xe0: answer(k, 0x00); break;
         default: break;
         }
@@ -248,7 +258,6 @@ static void kbd_reset(struct blink_plugin *k) {
     keyboard_reset(&k->keyboard);
     memset(k->ram, 0, sizeof k->ram);
     k->ram[0] = MODE_BIOS;
-    k->output_port = OUTPUT_NO_RESET | OUTPUT_A20 | 0xcc;
     k->command = k->status = k->data = 0;
     k->full = k->reply_waits = k->release = false;
     k->bus.set_irq(k->host->machine, IRQ, 0);
@@ -265,7 +274,8 @@ static int kbd_create(const struct blink_host *host, const char *args, struct bl
     k->host = host;
     k->console = *args;
     if (blink_service(host, "device kbd", BLINK_IFACE_BUS, &k->bus, sizeof k->bus) ||
-        blink_service(host, "device kbd", BLINK_IFACE_DISPLAY, &k->display, sizeof k->display)) {
+        blink_service(host, "device kbd", BLINK_IFACE_DISPLAY, &k->display, sizeof k->display) ||
+        blink_service(host, "device kbd", BLINK_IFACE_SYSTEM, &k->board, sizeof k->board)) {
         free(k);
         return -ENOTSUP;
     }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <blink/device.h>
+#include <blink/system.h>
 
 #include "fakehost.h"
 
@@ -25,11 +26,31 @@ struct fixture {
     struct blink_plugin *device;
 };
 
+static uint32_t gate, resets;
+
+static void set_a20(struct blink_machine *machine, uint32_t open) {
+    (void)machine;
+    gate = open;
+}
+static uint32_t a20(struct blink_machine *machine) {
+    (void)machine;
+    return gate;
+}
+static void reset_board(struct blink_machine *machine) {
+    (void)machine;
+    resets++;
+}
+static const struct blink_system_iface board = {
+    .struct_size = sizeof board, .set_a20 = set_a20, .a20 = a20, .reset = reset_board};
+
 static int setup(void **state) {
     static struct fixture f;
     f.fh = fakehost_create();
     f.ops = fakehost_find(&blink_plugin_entry, BLINK_KIND_DEVICE, "kbd");
     f.device = NULL;
+    gate = 1;
+    resets = 0;
+    fakehost_set_iface(f.fh, BLINK_IFACE_SYSTEM, &board);
     *state = &f;
     return f.ops ? 0 : -1;
 }
@@ -122,6 +143,30 @@ static void test_controller(void **state) {
     data(f, 0x1e);
     EXPECT(f, "\x1e");
     assert_false(fakehost_port_claimed(f->fh, 0x61));
+}
+
+static void test_output_port(void **state) {
+    struct fixture *f = *state;
+    begin(f, "");
+    command(f, 0xd0);
+    EXPECT(f, "\xcf");
+    command(f, 0xd1);
+    data(f, 0xcd);
+    assert_int_equal(gate, 0);
+    command(f, 0xd0);
+    EXPECT(f, "\xcd");
+    command(f, 0xdf);
+    assert_int_equal(gate, 1);
+    command(f, 0xdd);
+    assert_int_equal(gate, 0);
+    command(f, 0xff); /* no line goes down */
+    assert_int_equal(resets, 0);
+    command(f, 0xfe);
+    assert_int_equal(resets, 1);
+    command(f, 0xd1);
+    data(f, 0xce);
+    assert_int_equal(resets, 2);
+    assert_int_equal(gate, 1);
 }
 
 static void test_keyboard_commands(void **state) {
@@ -373,12 +418,13 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        DEVICE_TEST(test_controller), DEVICE_TEST(test_keyboard_commands),
-        DEVICE_TEST(test_keys),       DEVICE_TEST(test_translation),
-        DEVICE_TEST(test_interrupts), DEVICE_TEST(test_held_back),
-        DEVICE_TEST(test_characters), DEVICE_TEST(test_all_characters),
-        DEVICE_TEST(test_full),       DEVICE_TEST(test_console),
-        DEVICE_TEST(test_life),       DEVICE_TEST(test_refusals),
+        DEVICE_TEST(test_controller),        DEVICE_TEST(test_output_port),
+        DEVICE_TEST(test_keyboard_commands), DEVICE_TEST(test_keys),
+        DEVICE_TEST(test_translation),       DEVICE_TEST(test_interrupts),
+        DEVICE_TEST(test_held_back),         DEVICE_TEST(test_characters),
+        DEVICE_TEST(test_all_characters),    DEVICE_TEST(test_full),
+        DEVICE_TEST(test_console),           DEVICE_TEST(test_life),
+        DEVICE_TEST(test_refusals),
     };
     return cmocka_run_group_tests_name("kbd", tests, NULL, NULL);
 }
