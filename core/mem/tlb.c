@@ -172,17 +172,19 @@ bool mem_read_system(struct blink_cpu *cpu, uint64_t address, void *out, size_t 
     struct blink_mem *mem = cpu->mem;
     uint32_t cpl = cpu->cpl;
     size_t done = 0;
+    if (!mem->system) {
+        *fault = (struct mem_fault){.vector = BLINK_EXC_PF, .address = address};
+        return mem_copy_in(mem, out, address, size) == 0;
+    }
     while (done < size) {
         uint64_t at = address + done, room = BLINK_PAGE_SIZE - (at & PAGE_MASK);
         size_t n = size - done < room ? size - done : (size_t)room;
         struct walk w;
         mem_lock(mem);
         cpu->cpl = 0;
-        bool ok = mem->system && walk_linear(mem, cpu, at, BLINK_PROT_READ, &w, fault);
+        bool ok = walk_linear(mem, cpu, at, BLINK_PROT_READ, &w, fault);
         cpu->cpl = cpl;
         mem_unlock(mem);
-        if (!mem->system)
-            *fault = (struct mem_fault){.vector = BLINK_EXC_PF, .address = at};
         if (!ok)
             return false;
         const void *p = walk_ram(mem, w.phys, n);
