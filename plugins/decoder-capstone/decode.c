@@ -177,6 +177,10 @@ static bool vex_fits(const struct walk *w, const struct form *f) {
 static bool form_allowed(const struct walk *w, const struct form *f) {
     if (f->op == BLINK_OP_INVALID)
         return false;
+    /* VPEXTRQ and VPINSRQ. */
+    if (w->vex && w->wide && w->map == MAP_0F3A && (w->opcode == 0x16 || w->opcode == 0x22) &&
+        w->mode != BLINK_MODE_BITS64)
+        return false;
     if ((f->flags & FORM_NO64) && w->mode == BLINK_MODE_BITS64)
         return false;
     if ((f->flags & FORM_NOPFX) && w->pp != PP_NONE)
