@@ -100,8 +100,9 @@ static void fatal(int signo) {
     signal(signo, SIG_DFL);
 }
 
+/* ARPL reads, and writes only what it changes. */
 static bool writes_memory(const struct blink_insn *i) {
-    for (uint32_t k = 0; k < 4; k++)
+    for (uint32_t k = 0; k < 4 && i->op != BLINK_OP_ARPL; k++)
         if (i->opnd[k].kind == BLINK_OPND_MEM && (i->opnd[k].access & BLINK_ACCESS_WRITE))
             return true;
     return false;

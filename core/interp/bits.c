@@ -24,9 +24,7 @@ static inline uint64_t bit_address(struct blink_cpu *cpu, const struct blink_ins
     *bit = (uint32_t)offset & (bits - 1);
     if (i->addrsize == 8)
         return ea(cpu, i) + (uint64_t)((offset >> (size == 8 ? 6 : size == 4 ? 5 : 4)) * size);
-    struct blink_insn moved = *i;
-    moved.disp += (offset >> (size == 4 ? 5 : size == 8 ? 6 : 4)) * (int64_t)size;
-    return ea(cpu, &moved);
+    return interp_ea_moved(cpu, i, (offset >> (size == 4 ? 5 : size == 8 ? 6 : 4)) * (int64_t)size);
 }
 
 static inline uint64_t change_bit(uint32_t op, uint64_t v, uint32_t bit) {

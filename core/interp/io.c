@@ -79,7 +79,8 @@ HANDLER(string_io) {
     check_port(cpu, i, port, size);
     while (!rep || (cpu->gpr[BLINK_RCX] & mask)) {
         uint64_t a = base + (cpu->gpr[reg] & mask);
-        check_limit(cpu, i, seg, cpu->gpr[reg] & mask);
+        check_limit(cpu, i, seg, cpu->gpr[reg] & mask,
+                    input ? BLINK_ACCESS_WRITE : BLINK_ACCESS_READ);
         if (!wide)
             a = (uint32_t)a;
         if (input) {

@@ -101,9 +101,7 @@ HANDLER(nop) {
 
 HANDLER(xlat) {
     uint64_t a = cpu->gpr[BLINK_RBX] + get8(cpu, BLINK_RAX);
-    if (i->addrsize != 8)
-        a = i->addrsize == 4 ? (uint32_t)a : (uint16_t)a;
-    put8(cpu, BLINK_RAX, ld8(cpu, i, a + cpu->seg[i->seg].base));
+    put8(cpu, BLINK_RAX, ld8(cpu, i, interp_linear(cpu, i, i->seg, a, 1, BLINK_ACCESS_READ)));
     NEXT();
 }
 

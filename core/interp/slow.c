@@ -10,34 +10,67 @@
 #include "interp/slow.h"
 #include "mem/space.h"
 
-static void segment_check(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t offset,
-                          uint32_t size) {
-    const struct blink_seg *g = &cpu->seg[i->seg];
+bool interp_segment_allows(const struct blink_seg *g, uint32_t access) {
+    bool code = g->attr & 0x08, more = g->attr & 0x02; /* data: writable; code: readable */
+    if (access & BLINK_ACCESS_WRITE)
+        return !code && more;
+    return !code || more;
+}
+
+static void segment_check(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t seg,
+                          uint64_t offset, uint32_t size, uint32_t access) {
+    const struct blink_seg *g = &cpu->seg[seg];
     bool down = (g->attr & 0x0c) == 0x04 && (g->attr & 0x10);
     uint64_t top = g->attr & 0x4000 ? UINT32_MAX : 0xffff;
     uint64_t last = offset + (size ? size - 1 : 0);
     bool bad = down ? offset <= g->limit || last > top : last > g->limit;
     /* Protected mode: a null selector cannot be used (its descriptor is not present). */
-    if ((cpu->mode & BLINK_MODE_PROT) && !(g->attr & 0x80))
+    if ((cpu->mode & BLINK_MODE_PROT) && (!(g->attr & 0x80) || !interp_segment_allows(g, access)))
         bad = true;
     if (bad) {
         cpu->insn = i;
-        interp_raise(cpu, i->seg == BLINK_SEG_SS ? BLINK_EXC_SS : BLINK_EXC_GP, 0);
+        interp_raise(cpu, seg == BLINK_SEG_SS ? BLINK_EXC_SS : BLINK_EXC_GP, 0);
     }
 }
 
-uint64_t interp_ea_legacy(struct blink_cpu *cpu, const struct blink_insn *i) {
-    uint64_t a = cpu->gpr[i->base] + (cpu->gpr[i->index] << i->scale) + (uint64_t)i->disp;
+uint64_t interp_linear(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t seg,
+                       uint64_t offset, uint32_t size, uint32_t access) {
     if (i->addrsize != 8)
-        a = i->addrsize == 4 ? (uint32_t)a : (uint16_t)a;
+        offset = i->addrsize == 4 ? (uint32_t)offset : (uint16_t)offset;
     if ((cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64)
-        return a + cpu->seg[i->seg].base;
-    uint32_t size = 0;
-    for (uint32_t k = 0; k < 4; k++)
-        if (i->opnd[k].kind == BLINK_OPND_MEM)
-            size = i->opnd[k].size;
-    segment_check(cpu, i, a, size);
-    return (uint32_t)(a + cpu->seg[i->seg].base);
+        return offset + cpu->seg[seg].base;
+    segment_check(cpu, i, seg, offset, size, access);
+    return (uint32_t)(offset + cpu->seg[seg].base);
+}
+
+/* Bytes of the operands whose size the operation alone fixes. */
+static uint32_t image_size(const struct blink_insn *i) {
+    bool narrow = i->opsize == 2;
+    switch (i->op) {
+    case BLINK_OP_FLDENV:
+    case BLINK_OP_FNSTENV: return narrow ? 14 : 28;
+    case BLINK_OP_FRSTOR:
+    case BLINK_OP_FNSAVE: return narrow ? 94 : 108;
+    case BLINK_OP_FXSAVE:
+    case BLINK_OP_FXRSTOR: return 512;
+    default: return 0;
+    }
+}
+
+uint64_t interp_ea_moved(struct blink_cpu *cpu, const struct blink_insn *i, int64_t by) {
+    uint64_t a = cpu->gpr[i->base] + (cpu->gpr[i->index] << i->scale) + (uint64_t)(i->disp + by);
+    uint32_t size = 0, access = 0;
+    for (uint32_t k = 0; k < 4; k++) {
+        if (i->opnd[k].kind != BLINK_OPND_MEM)
+            continue;
+        size = i->opnd[k].size ? i->opnd[k].size : image_size(i);
+        access = i->opnd[k].access;
+    }
+    return interp_linear(cpu, i, i->seg, a, size, access);
+}
+
+uint64_t interp_ea_legacy(struct blink_cpu *cpu, const struct blink_insn *i) {
+    return interp_ea_moved(cpu, i, 0);
 }
 
 static bool uses_stack(uint32_t op) {

@@ -6,12 +6,22 @@
 
 #include <blink/cpu.h>
 #include <blink/insn.h>
+#include <stdbool.h>
 
 struct mem_fault;
 
 /* Linear address with addressing of 16 or 32 bits, with segment limits outside 64-bit mode; may
  * raise. */
 uint64_t interp_ea_legacy(struct blink_cpu *cpu, const struct blink_insn *i);
+/* The same, `by` bytes further. */
+uint64_t interp_ea_moved(struct blink_cpu *cpu, const struct blink_insn *i, int64_t by);
+/* Linear address of `size` bytes at an offset of the instruction's address size, for `access`
+ * (BLINK_ACCESS_*); outside 64-bit mode #GP or #SS beyond the segment, or if that is not allowed.
+ */
+uint64_t interp_linear(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t seg,
+                       uint64_t offset, uint32_t size, uint32_t access);
+/* Whether the type of a segment of protected mode is one for this. */
+bool interp_segment_allows(const struct blink_seg *seg, uint32_t access);
 
 /* TLB misses, page crossings, and everything else that is not the fast path; they raise. `rmw`
  * asks for write permission of a load. Sizes 1-64; cpu->insn is set. */

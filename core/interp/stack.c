@@ -50,15 +50,15 @@ HANDLER(push_any) {
 /* POP to memory computes its address after RSP has moved. */
 HANDLER(pop_any) {
     const struct blink_operand *o = &i->opnd[0];
-    uint64_t old = cpu->gpr[BLINK_RSP];
     uint64_t v = stack_peek(cpu, i, i->opsize, 0);
-    stack_move(cpu, i->opsize);
     if (o->kind == BLINK_OPND_MEM) {
-        uint64_t moved = cpu->gpr[BLINK_RSP], m = ea(cpu, i);
-        cpu->gpr[BLINK_RSP] = old; /* should the store fault */
+        /* With RSP in the address it is that after the pop. */
+        int64_t by = i->base == BLINK_RSP ? i->opsize : 0;
+        uint64_t m = i->addrsize == 8 ? ea(cpu, i) + (uint64_t)by : interp_ea_moved(cpu, i, by);
         st_sized(cpu, i, m, i->opsize, v);
-        cpu->gpr[BLINK_RSP] = moved;
+        stack_move(cpu, i->opsize);
     } else {
+        stack_move(cpu, i->opsize);
         put_sized(cpu, o->reg, i->opsize, v);
     }
     NEXT();
@@ -135,9 +135,9 @@ HANDLER(enter) {
     stack_poke(cpu, i, size, at, bp);
     uint64_t frame = cpu->gpr[BLINK_RSP] + (uint64_t)at;
     for (uint32_t k = 1; k < level; k++) {
-        uint64_t from = bp - (uint64_t)k * size;
+        int64_t from = (int64_t)(bp - (uint64_t)k * size - cpu->gpr[BLINK_RSP]);
         at -= (int64_t)size;
-        stack_poke(cpu, i, size, at, ld_sized(cpu, i, stack_linear(cpu, i, from), size));
+        stack_poke(cpu, i, size, at, stack_peek(cpu, i, size, from));
     }
     if (level) {
         at -= (int64_t)size;

@@ -113,8 +113,8 @@ HANDLER(movs) {
         }
         if (n <= 1) {
             n = 1;
-            check_limit(cpu, i, i->seg, s.si);
-            check_limit(cpu, i, BLINK_SEG_ES, s.di);
+            check_limit(cpu, i, i->seg, s.si, BLINK_ACCESS_READ);
+            check_limit(cpu, i, BLINK_SEG_ES, s.di, BLINK_ACCESS_WRITE);
             st_sized(cpu, i, dst, size, ld_sized(cpu, i, src, size));
         }
         advance(cpu, i, &s, n, true, true);
@@ -153,7 +153,7 @@ HANDLER(stos) {
             fill_chunk(cpu, i, dst, value, size, n);
         } else {
             n = 1;
-            check_limit(cpu, i, BLINK_SEG_ES, s.di);
+            check_limit(cpu, i, BLINK_SEG_ES, s.di, BLINK_ACCESS_WRITE);
             st_sized(cpu, i, dst, size, value);
         }
         advance(cpu, i, &s, n, false, true);
@@ -169,7 +169,7 @@ HANDLER(lods) {
     struct string_state s = string_begin(cpu, i);
     uint64_t left = count_left(cpu, i);
     while (left) {
-        check_limit(cpu, i, i->seg, s.si);
+        check_limit(cpu, i, i->seg, s.si, BLINK_ACCESS_READ);
         put_sized(cpu, BLINK_RAX, i->opsize,
                   ld_sized(cpu, i, (s.src + s.si) & s.linear, i->opsize));
         advance(cpu, i, &s, 1, true, false);
@@ -204,8 +204,8 @@ HANDLER(cmps) {
     struct string_state s = string_begin(cpu, i);
     uint64_t left = count_left(cpu, i);
     while (left) {
-        check_limit(cpu, i, i->seg, s.si);
-        check_limit(cpu, i, BLINK_SEG_ES, s.di);
+        check_limit(cpu, i, i->seg, s.si, BLINK_ACCESS_READ);
+        check_limit(cpu, i, BLINK_SEG_ES, s.di, BLINK_ACCESS_READ);
         uint64_t a = ld_sized(cpu, i, (s.src + s.si) & s.linear, i->opsize);
         uint64_t b = ld_sized(cpu, i, (s.dst + s.di) & s.linear, i->opsize);
         advance(cpu, i, &s, 1, true, true);
@@ -225,7 +225,7 @@ HANDLER(scas) {
     struct string_state s = string_begin(cpu, i);
     uint64_t left = count_left(cpu, i), a = get_sized(cpu, BLINK_RAX, i->opsize);
     while (left) {
-        check_limit(cpu, i, BLINK_SEG_ES, s.di);
+        check_limit(cpu, i, BLINK_SEG_ES, s.di, BLINK_ACCESS_READ);
         uint64_t b = ld_sized(cpu, i, (s.dst + s.di) & s.linear, i->opsize);
         advance(cpu, i, &s, 1, false, true);
         left--;

@@ -366,7 +366,7 @@ HANDLER(arpl) {
     if (!(cpu->mode & BLINK_MODE_PROT))
         RAISE(BLINK_EXC_UD, 0);
     uint64_t m = mem ? ea(cpu, i) : 0;
-    uint16_t d = mem ? ldw16(cpu, i, m) : get16(cpu, i->opnd[0].reg);
+    uint16_t d = mem ? ld16(cpu, i, m) : get16(cpu, i->opnd[0].reg);
     uint16_t s = get16(cpu, i->opnd[1].reg);
     bool raise = (d & 3) < (s & 3);
     if (raise)

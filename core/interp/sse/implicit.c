@@ -8,7 +8,7 @@
 /* An explicit length: the magnitude of EAX or EDX, at most the vector's. */
 static uint32_t explicit_length(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t reg) {
     uint64_t n = i->imm & 1 ? 8 : 16;
-    int64_t v = i->prefix & BLINK_PFX_REX_W ? (int64_t)cpu->gpr[reg] : (int32_t)cpu->gpr[reg];
+    int64_t v = i->opsize == 8 ? (int64_t)cpu->gpr[reg] : (int32_t)cpu->gpr[reg];
     uint64_t m = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
     return (uint32_t)(m < n ? m : n);
 }

@@ -40,16 +40,28 @@ static void store_chosen(struct blink_cpu *cpu, const struct blink_insn *i, uint
     }
 }
 
-/* MASKMOVQ, MASKMOVDQU: at [rDI]. */
-static uint64_t string_address(struct blink_cpu *cpu, const struct blink_insn *i) {
-    uint64_t a = cpu->gpr[BLINK_RDI];
-    if (i->addrsize != 8)
-        a = i->addrsize == 4 ? (uint32_t)a : (uint16_t)a;
-    a += cpu->seg[i->seg].base;
-    return (cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64 ? a : (uint32_t)a;
+/* Linear address of what is at `offset`, of which only the elements in `mask` are accessed: only
+ * they must lie within the segment. */
+static uint64_t chosen_address(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t offset,
+                               uint32_t unit, uint32_t mask, uint32_t access) {
+    if (!mask)
+        return 0;
+    uint32_t first = (uint32_t)__builtin_ctz(mask) * unit;
+    uint32_t end = (32 - (uint32_t)__builtin_clz(mask)) * unit;
+    return interp_linear(cpu, i, i->seg, offset + first, end - first, access) - first;
 }
+static uint64_t operand_address(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t unit,
+                                uint32_t mask, uint32_t access) {
+    if (i->addrsize == 8)
+        return ea(cpu, i);
+    return chosen_address(cpu, i, ea_offset(cpu, i), unit, mask, access);
+}
+
+/* MASKMOVQ, MASKMOVDQU: at [rDI]. */
 void INTERP_FN(store_masked)(struct blink_cpu *cpu, const struct blink_insn *i, vec v, vec mask) {
-    store_chosen(cpu, i, string_address(cpu, i), (const uint8_t *)&v, 1, vec_signs8(mask));
+    uint32_t signs = vec_signs8(mask);
+    uint64_t a = chosen_address(cpu, i, cpu->gpr[BLINK_RDI], 1, signs, BLINK_ACCESS_WRITE);
+    store_chosen(cpu, i, a, (const uint8_t *)&v, 1, signs);
 }
 HANDLER(maskmovdqu) {
     INTERP_FN(store_masked)(cpu, i, xmm(cpu, i->opnd[0].reg), xmm(cpu, i->opnd[1].reg));
@@ -74,7 +86,7 @@ static void load_chosen(struct blink_cpu *cpu, const struct blink_insn *i) {
     uint32_t mask = chosen(cpu, i->opnd[1].reg, unit, i->opnd[0].size);
     union blink_ymm r;
     memset(&r, 0, sizeof r);
-    uint64_t a = ea(cpu, i);
+    uint64_t a = operand_address(cpu, i, unit, mask, BLINK_ACCESS_READ);
     for (; mask; mask &= mask - 1) {
         uint32_t k = (uint32_t)__builtin_ctz(mask) * unit;
         load_bytes(cpu, i, a + k, &r.u8[k], unit);
@@ -88,7 +100,8 @@ HANDLER(vmaskmov_load) {
 HANDLER(vmaskmov_store) {
     uint32_t unit = is_wide_element(i->op) ? 8 : 4;
     uint32_t mask = chosen(cpu, i->opnd[1].reg, unit, i->opnd[2].size);
-    store_chosen(cpu, i, ea(cpu, i), cpu->ymm[i->opnd[2].reg].u8, unit, mask);
+    uint64_t a = operand_address(cpu, i, unit, mask, BLINK_ACCESS_WRITE);
+    store_chosen(cpu, i, a, cpu->ymm[i->opnd[2].reg].u8, unit, mask);
     NEXT();
 }
 
@@ -107,9 +120,10 @@ static void gather(struct blink_cpu *cpu, const struct blink_insn *i, uint32_t i
         if (unit == 4 ? mask->i32[k] < 0 : mask->i64[k] < 0) {
             int64_t n = index_size == 4 ? index->i32[k] : index->i64[k];
             uint64_t a = cpu->gpr[i->base] + ((uint64_t)n << i->scale) + (uint64_t)i->disp;
-            if (i->addrsize == 4)
-                a = (uint32_t)a;
-            a += cpu->seg[i->seg].base;
+            if (i->addrsize == 8)
+                a += cpu->seg[i->seg].base;
+            else
+                a = interp_linear(cpu, i, i->seg, a, unit, BLINK_ACCESS_READ);
             load_bytes(cpu, i, a, &d->u8[k * unit], unit);
         }
         memset(&mask->u8[k * unit], 0, unit);
