@@ -36,7 +36,7 @@ static void differ_bytes(struct comparison *c, uint32_t kind, const char *what, 
 
 /* How many instructions were done, by where it ended. */
 static uint32_t instructions_done(const struct trial *t, const struct outcome *o) {
-    uint64_t at = CODE_END - t->code_size;
+    uint64_t at = trial_start(t);
     if (o->vector == VECTOR_NONE)
         return t->count;
     for (uint32_t k = 0; k < t->count; k++) {
@@ -56,22 +56,37 @@ static bool fault_is_open(const struct comparison *c) {
         return false;
     for (uint32_t j = 0; j < k; j++)
         at += c->t->lengths[j];
-    if (!decode_at(c->t->code + at, c->t->lengths[k], c->host->state.rip, &i))
+    if (!decode_at(c->t->mode, c->t->code + at, c->t->lengths[k], c->host->state.rip, &i))
         return false;
     bool pages = c->host->vector == BLINK_EXC_PF && c->guest->vector == BLINK_EXC_PF;
     uint64_t distance =
         c->host->cr2 > c->guest->cr2 ? c->host->cr2 - c->guest->cr2 : c->guest->cr2 - c->host->cr2;
+    /* Beyond the stack segment and not aligned either. */
+    if (c->host->vector + c->guest->vector == BLINK_EXC_GP + BLINK_EXC_SS &&
+        op_classes[i.op] >= BLINK_CLASS_MMX)
+        return true;
+    bool limit = c->guest->vector == BLINK_EXC_GP || c->guest->vector == BLINK_EXC_SS;
     switch (i.op) {
     case BLINK_OP_MOVS:
     case BLINK_OP_CMPS:
     case BLINK_OP_PUSH:
     case BLINK_OP_POP:
-    case BLINK_OP_CALL: return true;
+    case BLINK_OP_CALL:
+    case BLINK_OP_CALLF:
+    case BLINK_OP_RETF:
+    case BLINK_OP_IRET: return true;
     case BLINK_OP_FXRSTOR:
     case BLINK_OP_FRSTOR:
     case BLINK_OP_FNSAVE:
     case BLINK_OP_FLDENV:
-    case BLINK_OP_FNSTENV: return pages && distance < 512;
+    case BLINK_OP_FNSTENV: return (pages && distance < 512) || limit;
+    case BLINK_OP_VMASKMOVPS:
+    case BLINK_OP_VMASKMOVPD:
+    case BLINK_OP_VPMASKMOVD:
+    case BLINK_OP_VPMASKMOVQ:
+        if (limit)
+            return true;
+        return pages && distance > 0 && distance < 64 && (c->host->cr2 ^ c->guest->cr2) >> 12 != 0;
     default:
         return pages && distance > 0 && distance < 64 && (c->host->cr2 ^ c->guest->cr2) >> 12 != 0;
     }
@@ -82,8 +97,12 @@ static void compare_end(struct comparison *c) {
     bool faults = h->vector < 32 && g->vector < 32 && h->state.rip == g->state.rip;
     if (faults && fault_is_open(c))
         return;
-    if (h->vector != g->vector)
+    if (h->vector != g->vector) {
         differ(c, DIFFER_END, "vector", h->vector, g->vector);
+        if (c->out)
+            fprintf(c->out, "    (error, cr2: host %x %" PRIx64 "  guest %x %" PRIx64 ")\n",
+                    h->error, h->cr2, g->error, g->cr2);
+    }
     if (h->state.rip != g->state.rip)
         differ(c, DIFFER_END, "rip", h->state.rip, g->state.rip);
     if (h->vector != g->vector || h->vector >= 32)
@@ -96,21 +115,33 @@ static void compare_end(struct comparison *c) {
         differ(c, DIFFER_ERROR, "cr2", h->cr2, g->cr2);
 }
 
+/* The host's kernel returns by IRET, which takes the low bits of a null selector away. */
+static uint16_t plain_selector(uint16_t selector) {
+    return selector < 4 ? 0 : selector;
+}
+
 static void compare_integer(struct comparison *c) {
     static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                         "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
     const struct state *h = &c->host->state, *g = &c->guest->state;
     uint64_t defined = trial_defined_flags(c->t, instructions_done(c->t, c->host));
     uint64_t mask = (defined & BLINK_FLAGS_ARITH) | BLINK_DF | BLINK_ID | BLINK_NT | BLINK_AC;
-    for (uint32_t k = 0; k < 16; k++)
-        if (h->gpr[k] != g->gpr[k])
+    /* Outside 64-bit mode the rest of the registers is nobody's. */
+    bool wide = c->t->mode == BLINK_MODE_BITS64 && h->seg[BLINK_SEG_CS] == 0x33;
+    uint64_t bits = wide ? ~UINT64_C(0) : UINT32_MAX;
+    for (uint32_t k = 0; k < (wide ? 16u : 8u); k++)
+        if ((h->gpr[k] ^ g->gpr[k]) & bits)
             differ(c, DIFFER_GPR, names[k], h->gpr[k], g->gpr[k]);
+    static const char *const segments[] = {"es", "cs", "ss", "ds", "fs", "gs"};
+    for (uint32_t k = 0; k < 6 && c->t->far; k++)
+        if (plain_selector(h->seg[k]) != plain_selector(g->seg[k]))
+            differ(c, DIFFER_GPR, segments[k], h->seg[k], g->seg[k]);
     if ((h->flags ^ g->flags) & mask)
         differ(c, DIFFER_FLAGS, "flags", h->flags & mask, g->flags & mask);
     if (h->fs != g->fs)
-        differ(c, DIFFER_GPR, "fs", h->fs, g->fs);
+        differ(c, DIFFER_GPR, "fs base", h->fs, g->fs);
     if (h->gs != g->gs)
-        differ(c, DIFFER_GPR, "gs", h->gs, g->gs);
+        differ(c, DIFFER_GPR, "gs base", h->gs, g->gs);
 }
 
 static void compare_vectors(struct comparison *c) {
@@ -168,24 +199,50 @@ static void compare_x87(struct comparison *c) {
     }
 }
 
+uint64_t trial_address(const struct trial *t, const struct blink_insn *i) {
+    uint64_t ea = (uint64_t)i->disp;
+    if (i->base != BLINK_REG_NONE)
+        ea += t->state.gpr[i->base];
+    if (i->index != BLINK_REG_NONE)
+        ea += t->state.gpr[i->index & 15] << i->scale;
+    if (i->addrsize != 8)
+        ea &= i->addrsize == 4 ? UINT32_MAX : 0xffff;
+    if (t->mode == BLINK_MODE_BITS64)
+        return ea + (i->seg == BLINK_SEG_FS   ? t->state.fs
+                     : i->seg == BLINK_SEG_GS ? t->state.gs
+                                              : 0);
+    return (uint32_t)(ea + segments_find(t->state.seg[i->seg]).base);
+}
+
 /* Bytes of stored environments that hold the last instruction, which only blink keeps whole. */
 static bool is_pointer_field(const struct trial *t, uint64_t at) {
     struct blink_insn i;
     if (t->focus != BLINK_OP_FNSTENV && t->focus != BLINK_OP_FNSAVE)
         return false;
-    uint64_t rip = CODE_END - t->code_size;
-    if (!decode_at(t->code, t->lengths[0], rip, &i))
+    if (!decode_at(t->mode, t->code, t->lengths[0], trial_start(t), &i))
         return false;
-    uint64_t ea = (uint64_t)i.disp;
-    if (i.base != BLINK_REG_NONE)
-        ea += t->state.gpr[i.base];
-    if (i.index != BLINK_REG_NONE)
-        ea += t->state.gpr[i.index] << i.scale;
-    if (i.addrsize == 4)
-        ea = (uint32_t)ea;
-    ea += i.seg == BLINK_SEG_FS ? t->state.fs : i.seg == BLINK_SEG_GS ? t->state.gs : 0;
-    uint64_t offset = at - ea;
+    uint64_t offset = at - trial_address(t, &i);
     return i.opsize == 2 ? offset >= 6 && offset < 14 : offset >= 12 && offset < 28;
+}
+
+/* Below the stack of a far call that faults: what is checked first, the stack or the target, is the
+ * processor's choice. */
+static bool is_below_stack(const struct comparison *c, uint64_t at) {
+    const struct state *s = &c->host->state;
+    struct blink_insn i;
+    uint32_t n = instructions_done(c->t, c->host), before = 0;
+    if (n >= c->t->count || !c->t->far)
+        return false;
+    for (uint32_t k = 0; k < n; k++)
+        before += c->t->lengths[k];
+    if (!decode_at(c->t->mode, c->t->code + before, c->t->lengths[n], s->rip, &i) ||
+        i.op != BLINK_OP_CALLF)
+        return false;
+    struct blink_seg ss = segments_find(s->seg[BLINK_SEG_SS]);
+    uint64_t sp = s->gpr[BLINK_RSP];
+    if (c->t->mode != BLINK_MODE_BITS64)
+        sp = (uint32_t)(ss.base + (ss.attr & 0x4000 ? (uint32_t)sp : (uint16_t)sp));
+    return sp - at <= 16;
 }
 
 static void compare_memory(struct comparison *c) {
@@ -193,7 +250,8 @@ static void compare_memory(struct comparison *c) {
         return;
     uint32_t shown = 0;
     for (uint32_t k = 0; k < DATA_SIZE; k++) {
-        if (c->host->data[k] == c->guest->data[k] || is_pointer_field(c->t, DATA_AT + k))
+        if (c->host->data[k] == c->guest->data[k] || is_pointer_field(c->t, DATA_AT + k) ||
+            is_below_stack(c, DATA_AT + k))
             continue;
         c->differences |= DIFFER_MEMORY;
         if (c->out && shown++ < 16)
@@ -204,7 +262,7 @@ static void compare_memory(struct comparison *c) {
 
 /* What fills the code page is there for the host alone. */
 static bool ran_into_filler(const struct trial *t, const struct outcome *o) {
-    uint64_t rip = o->state.rip;
+    uint64_t rip = o->state.rip + segments_find(o->state.seg[BLINK_SEG_CS]).base;
     return rip >= CODE_AT && rip < CODE_AT + CODE_SIZE && rip != CODE_END &&
            (rip < CODE_END - t->code_size || rip > CODE_END);
 }
@@ -220,8 +278,21 @@ static bool branched_too_far(const struct trial *t, const struct outcome *h,
         return false;
     for (uint32_t k = 0; k < n; k++)
         at += t->lengths[k];
-    return decode_at(t->code + at, t->lengths[n], h->state.rip, &i) &&
+    return decode_at(t->mode, t->code + at, t->lengths[n], h->state.rip, &i) &&
            (i.op == BLINK_OP_RET || i.op == BLINK_OP_JMP || i.op == BLINK_OP_CALL);
+}
+
+/* A far call into 64-bit code or out of it: AMD's processors push by the rules of the new mode. */
+static bool called_other_mode(const struct trial *t, const struct outcome *h,
+                              const struct outcome *g) {
+    uint32_t last = t->count - 1, at = t->code_size - t->lengths[last];
+    struct blink_insn i;
+    bool wide = t->mode == BLINK_MODE_BITS64;
+    return t->far &&
+           ((h->state.seg[BLINK_SEG_CS] == 0x33) != wide ||
+            (g->state.seg[BLINK_SEG_CS] == 0x33) != wide) &&
+           decode_at(t->mode, t->code + at, t->lengths[last], trial_end(t->mode), &i) &&
+           i.op == BLINK_OP_CALLF;
 }
 
 uint32_t outcomes_differ(const struct trial *t, const struct outcome *host,
@@ -229,7 +300,7 @@ uint32_t outcomes_differ(const struct trial *t, const struct outcome *host,
     struct comparison c = {t, host, guest, out, 0};
     /* AMD's misaligned mode, MXCSR bit 17, was loaded: blink's processor does not have it. */
     if ((host->state.xsave[26] & 2) || ran_into_filler(t, host) || guest->vector == VECTOR_SKIP ||
-        branched_too_far(t, host, guest))
+        branched_too_far(t, host, guest) || called_other_mode(t, host, guest))
         return 0;
     compare_end(&c);
     compare_integer(&c);

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "cpu/cpu.h"
 #include "diff.h"
 
 void cpu_load_state(struct blink_cpu *cpu, const struct trial *t) {
@@ -10,10 +11,15 @@ void cpu_load_state(struct blink_cpu *cpu, const struct trial *t) {
     const uint8_t *x = s->xsave;
     uint16_t fsw;
     memcpy(cpu->gpr, s->gpr, sizeof s->gpr);
-    cpu->rip = CODE_END - t->code_size;
+    cpu->rip = trial_start(t);
     blink_cpu_set_flags(cpu, s->flags);
-    cpu->seg[BLINK_SEG_FS].base = s->fs;
-    cpu->seg[BLINK_SEG_GS].base = s->gs;
+    for (uint32_t k = 0; k < 6; k++)
+        cpu->seg[k] = segments_find(s->seg[k]);
+    if (t->mode == BLINK_MODE_BITS64) {
+        cpu->seg[BLINK_SEG_FS].base = s->fs;
+        cpu->seg[BLINK_SEG_GS].base = s->gs;
+    }
+    cpu_update_mode(cpu);
     memcpy(&cpu->fcw, x, 2);
     memcpy(&fsw, x + 2, 2);
     cpu->ftop = fsw >> 11 & 7;
@@ -47,6 +53,8 @@ void cpu_save_state(const struct blink_cpu *cpu, struct state *s) {
     s->flags = blink_cpu_get_flags(cpu);
     s->fs = cpu->seg[BLINK_SEG_FS].base;
     s->gs = cpu->seg[BLINK_SEG_GS].base;
+    for (uint32_t k = 0; k < 6; k++)
+        s->seg[k] = cpu->seg[k].selector;
     memcpy(x, &cpu->fcw, 2);
     memcpy(x + 2, &fsw, 2);
     x[4] = cpu->fvalid;

@@ -23,10 +23,10 @@ void decoder_init(const char *path) {
     }
 }
 
-uint32_t decode_block(const uint8_t *bytes, size_t size, uint64_t rip, struct blink_insn *out,
-                      uint32_t max, uint32_t *stop) {
+uint32_t decode_block(uint8_t mode, const uint8_t *bytes, size_t size, uint64_t rip,
+                      struct blink_insn *out, uint32_t max, uint32_t *stop) {
     struct blink_decode_request req = {.struct_size = sizeof req,
-                                       .mode = BLINK_MODE_BITS64,
+                                       .mode = mode,
                                        .bytes = bytes,
                                        .size = size,
                                        .rip = rip,
@@ -37,14 +37,15 @@ uint32_t decode_block(const uint8_t *bytes, size_t size, uint64_t rip, struct bl
     return req.count;
 }
 
-bool decode_at(const uint8_t *bytes, size_t size, uint64_t rip, struct blink_insn *out) {
+bool decode_at(uint8_t mode, const uint8_t *bytes, size_t size, uint64_t rip,
+               struct blink_insn *out) {
     uint32_t stop;
-    return decode_block(bytes, size, rip, out, 1, &stop) == 1 && out->op != BLINK_OP_INVALID;
+    return decode_block(mode, bytes, size, rip, out, 1, &stop) == 1 && out->op != BLINK_OP_INVALID;
 }
 
-void decode_text(const uint8_t *bytes, size_t size, uint64_t rip, char *out, size_t out_size) {
-    ops->disassemble(plugin, context, BLINK_MODE_BITS64, BLINK_SYNTAX_INTEL, bytes, size, rip, out,
-                     out_size);
+void decode_text(uint8_t mode, const uint8_t *bytes, size_t size, uint64_t rip, char *out,
+                 size_t out_size) {
+    ops->disassemble(plugin, context, mode, BLINK_SYNTAX_INTEL, bytes, size, rip, out, out_size);
 }
 
 void decoder_get(const struct blink_decoder_ops **out, struct blink_plugin **self) {

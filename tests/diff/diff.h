@@ -21,6 +21,11 @@
 #define CONST_AT   (DATA_AT + DATA_SIZE)
 #define CONST_SIZE 4096u
 
+/* Where the host enters code of 16 bits from: IRET loads no more than SP then, and the rest of RSP
+ * stays what it was there. */
+#define FRAME_AT   UINT64_C(0x5e5e0000)
+#define FRAME_SIZE 4096u
+
 /* ---- state ---- */
 
 #define XSAVE_SIZE 832u /* x87, SSE, header, YMM high halves */
@@ -28,7 +33,8 @@
 struct state {
     uint8_t xsave[XSAVE_SIZE] __attribute__((aligned(64)));
     uint64_t gpr[16];
-    uint64_t rip, flags, fs, gs;
+    uint64_t rip, flags, fs, gs; /* bases of FS and GS: of 64-bit trials */
+    uint16_t seg[6];             /* selectors by BLINK_SEG_* */
 };
 
 /* How a run ended. */
@@ -56,7 +62,35 @@ struct trial {
     uint64_t targets[MAX_INSNS]; /* of RIP-relative operands */
     uint64_t seed;               /* of this case */
     uint16_t focus;              /* the operation it is about */
+    uint8_t mode;                /* BLINK_MODE_BITS* */
+    bool far;                    /* selectors matter: entered and left with all segments */
 };
+
+/* The modes of trials: 64, 32 and 16 bits. */
+#define MODES 3u
+extern const uint8_t trial_modes[MODES];    /* BLINK_MODE_BITS* */
+extern const char *const mode_names[MODES]; /* "64" and so on */
+uint32_t mode_index(uint8_t mode);
+/* RIP of its first instruction, and of what stands behind the last: offsets in its code segment. */
+uint64_t trial_start(const struct trial *t);
+uint64_t trial_end(uint8_t mode);
+
+/* ---- segments.c ---- */
+
+#define SEGMENTS_AT    UINT64_C(0x35c00000) /* descriptor tables in the guest */
+#define SEGMENTS_SIZE  4096u
+#define SEGMENTS_LOCAL 0x800u
+#define LOCAL(n)       ((n) << 3 | 7) /* selectors of the local table */
+#define LOCAL_DATA16   LOCAL(0)
+#define LOCAL_DATA32   LOCAL(1)
+#define LOCAL_UPPER32  LOCAL(2)
+#define LOCAL_CODE16   LOCAL(3)
+struct rng;
+bool segments_install(void); /* for this process of the host */
+void segments_tables(uint8_t page[SEGMENTS_SIZE]);
+void segments_registers(struct blink_cpu *cpu);
+struct blink_seg segments_find(uint16_t selector);
+uint16_t segments_random(struct rng *r);
 
 /* ---- random numbers ---- */
 
@@ -91,16 +125,20 @@ extern const uint16_t op_reads[BLINK_OP_COUNT], op_writes[BLINK_OP_COUNT],
     op_undefined[BLINK_OP_COUNT];
 /* Why an operation is not tried, or NULL. */
 const char *op_excluded(uint32_t op);
+/* Whether selectors are its operands. */
+bool op_is_far(uint32_t op);
 /* x87 operations whose results are within one unit in the last place. */
 bool op_is_approximate(uint32_t op);
 
 /* ---- the decoder under test ---- */
 
 /* One instruction at `rip`; false if it is none, or longer than `size`. */
-bool decode_at(const uint8_t *bytes, size_t size, uint64_t rip, struct blink_insn *out);
-uint32_t decode_block(const uint8_t *bytes, size_t size, uint64_t rip, struct blink_insn *out,
-                      uint32_t max, uint32_t *stop);
-void decode_text(const uint8_t *bytes, size_t size, uint64_t rip, char *out, size_t out_size);
+bool decode_at(uint8_t mode, const uint8_t *bytes, size_t size, uint64_t rip,
+               struct blink_insn *out);
+uint32_t decode_block(uint8_t mode, const uint8_t *bytes, size_t size, uint64_t rip,
+                      struct blink_insn *out, uint32_t max, uint32_t *stop);
+void decode_text(uint8_t mode, const uint8_t *bytes, size_t size, uint64_t rip, char *out,
+                 size_t out_size);
 void decoder_init(const char *path);
 void decoder_get(const struct blink_decoder_ops **ops, struct blink_plugin **self);
 
@@ -112,17 +150,18 @@ struct shape {
     uint8_t modrm;   /* 0: none; 1: memory; 2: register */
     uint8_t reg, rm; /* fixed, or 0xff */
     uint8_t uses_vvvv;
+    uint8_t mode; /* index in trial_modes */
     uint16_t op;
 };
 void shapes_find(void);
-uint32_t shapes_count(uint32_t op);
-const struct shape *shapes_get(uint32_t op, uint32_t k);
+uint32_t shapes_count(uint32_t mode, uint32_t op); /* mode: index in trial_modes */
+const struct shape *shapes_get(uint32_t mode, uint32_t op, uint32_t k);
 
 /* ---- generate.c ---- */
 
 /* Operations that may stand around the focus. */
 void generate_prepare(void);
-bool generate(struct trial *t, uint32_t op, uint64_t seed);
+bool generate(struct trial *t, uint32_t mode, uint32_t op, uint64_t seed);
 /* Put RIP-relative operands and branch targets right for where the code stands. */
 void trial_place(struct trial *t);
 /* Flags (of RFLAGS) that are defined after it, were it run to instruction `count`. */
@@ -184,6 +223,9 @@ const struct outcome *sides_outcome(uint32_t side, uint32_t k);
 void sides_finish(void);
 
 /* ---- compare.c ---- */
+
+/* Linear address of the memory operand, from the state before. */
+uint64_t trial_address(const struct trial *t, const struct blink_insn *i);
 
 enum {
     DIFFER_END = 1,

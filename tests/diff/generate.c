@@ -18,9 +18,20 @@ struct draft {
     uint8_t rex_r, rex_x, rex_b;
     bool narrow; /* 67 */
     uint64_t base_of_segment;
-    uint64_t target; /* where the memory operand is to be */
+    uint64_t data_base; /* of the segments that an instruction uses without an override */
+    uint64_t target;    /* where the memory operand is to be */
     bool riprel;
 };
+
+static bool is_long(const struct draft *d) {
+    return d->t->mode == BLINK_MODE_BITS64;
+}
+/* Bytes of an address. */
+static uint32_t address_size(const struct draft *d) {
+    if (is_long(d))
+        return d->narrow ? 4 : 8;
+    return (d->t->mode == BLINK_MODE_BITS16) != d->narrow ? 2 : 4;
+}
 
 static bool is_clean(const struct draft *d, uint32_t reg) {
     return !(d->dirty >> reg & 1);
@@ -63,29 +74,39 @@ static void put_prefixes(struct draft *d) {
     static const uint8_t mandatory[] = {0, 0x66, 0xf3, 0xf2};
     const struct shape *s = d->shape;
     struct rng *r = d->r;
-    d->base_of_segment = 0;
-    if (rng_chance(r, 8)) {
-        bool gs = rng_below(r, 2);
-        put(d, gs ? 0x65 : 0x64);
-        d->base_of_segment = gs ? d->t->state.gs : d->t->state.fs;
-    }
+    d->base_of_segment = d->data_base;
     if (rng_chance(r, 6)) {
         put(d, 0x67);
         d->narrow = true;
+    }
+    /* Flat segments have nothing within 16 bits of address. */
+    bool far = d->narrow && d->t->mode == BLINK_MODE_BITS32 && rng_chance(r, 80);
+    if (far || rng_chance(r, 8)) {
+        bool gs = rng_below(r, 2);
+        put(d, gs ? 0x65 : 0x64);
+        d->base_of_segment = gs ? d->t->state.gs : d->t->state.fs;
+    } else if (!is_long(d) && rng_chance(r, 5)) {
+        static const uint8_t idle[] = {0x26, 0x36, 0x3e};
+        put(d, idle[rng_below(r, 3)]);
     }
     if (has_lock_form(s) && rng_chance(r, 25))
         put(d, 0xf0);
     d->rex_r = rng_below(r, 2);
     d->rex_x = rng_below(r, 2);
     d->rex_b = rng_below(r, 2);
-    if (s->vex)
+    if (s->vex) {
+        if (!is_long(d))
+            d->rex_r = d->rex_x = d->rex_b = 0;
         return;
+    }
     if (s->pp)
         put(d, mandatory[s->pp]);
     else if (op_classes[s->op] == BLINK_CLASS_STRING && rng_chance(r, 50))
         put(d, rng_below(r, 2) ? 0xf3 : 0xf2);
-    if (rng_chance(r, 40))
+    if (rng_chance(r, 40) || !is_long(d))
         d->rex_r = d->rex_x = d->rex_b = 0;
+    if (!is_long(d))
+        return;
     uint8_t rex = (uint8_t)(0x40 | s->wide << 3 | d->rex_r << 2 | d->rex_x << 1 | d->rex_b);
     if (rex != 0x40 || rng_chance(r, 10))
         put(d, rex);
@@ -94,7 +115,7 @@ static void put_prefixes(struct draft *d) {
 static void put_opcode(struct draft *d) {
     const struct shape *s = d->shape;
     if (s->vex) {
-        uint32_t v = s->uses_vvvv ? rng_below(d->r, 16) : 0;
+        uint32_t v = s->uses_vvvv ? rng_below(d->r, is_long(d) ? 16 : 8) : 0;
         uint8_t last = (uint8_t)((~v & 15) << 3 | s->vlen << 2 | s->pp);
         bool two = s->map == 1 && !s->wide && rng_below(d->r, 2);
         if (two) {
@@ -119,7 +140,7 @@ static void put_opcode(struct draft *d) {
 /* ---- memory operands ---- */
 
 static uint64_t narrowed(const struct draft *d, uint64_t v) {
-    return d->narrow ? (uint32_t)v : v;
+    return address_size(d) == 8 ? v : (uint32_t)v;
 }
 
 /* Elements of a vector index that stay within memory. */
@@ -148,7 +169,7 @@ static void put_based(struct draft *d, uint8_t reg_field, uint32_t low_base, uin
     if (d->first && rng_chance(d->r, 60))
         s->gpr[base] = narrowed(d, want - (uint64_t)disp);
     disp = (int64_t)(want - s->gpr[base]);
-    if (d->narrow)
+    if (address_size(d) != 8)
         disp = (int32_t)disp;
     if (disp == 0 && low_base != 5)
         mod = 0;
@@ -165,6 +186,37 @@ static void put_based(struct draft *d, uint8_t reg_field, uint32_t low_base, uin
         put32(d, (uint32_t)disp); /* out of reach is as good a case */
 }
 
+/* Sixteen bits: one or two of BX BP SI DI. */
+static void put_memory16(struct draft *d, uint8_t reg_field) {
+    static const uint8_t bases[8] = {BLINK_RBX, BLINK_RBX, BLINK_RBP, BLINK_RBP,
+                                     BLINK_RSI, BLINK_RDI, BLINK_RBP, BLINK_RBX};
+    static const uint8_t indices[4] = {BLINK_RSI, BLINK_RDI, BLINK_RSI, BLINK_RDI};
+    struct state *s = &d->t->state;
+    uint32_t rm = rng_below(d->r, 8), mod = rng_below(d->r, 3);
+    uint16_t want = (uint16_t)(d->target - d->base_of_segment);
+    if (mod == 0 && rm == 6) {
+        put(d, (uint8_t)(reg_field << 3 | 6));
+        put(d, (uint8_t)want);
+        put(d, (uint8_t)(want >> 8));
+        return;
+    }
+    uint16_t disp = mod == 0 ? 0 : mod == 1 ? (uint16_t)(int8_t)rng_next(d->r) : 0;
+    uint16_t rest = rm < 4 ? (uint16_t)s->gpr[indices[rm]] : 0;
+    if (mod == 2 && rng_chance(d->r, 50))
+        disp = (uint16_t)rng_next(d->r);
+    else if (mod == 2)
+        disp = (uint16_t)(want - rest - (uint16_t)s->gpr[bases[rm]]);
+    if (d->first && rng_chance(d->r, 80)) {
+        uint64_t base = (uint16_t)(want - rest - disp);
+        s->gpr[bases[rm]] = (s->gpr[bases[rm]] & ~UINT64_C(0xffff)) | base;
+    }
+    put(d, (uint8_t)(mod << 6 | reg_field << 3 | rm));
+    if (mod)
+        put(d, (uint8_t)disp);
+    if (mod == 2)
+        put(d, (uint8_t)(disp >> 8));
+}
+
 static void put_memory(struct draft *d, uint8_t reg_field) {
     struct rng *r = d->r;
     struct state *s = &d->t->state;
@@ -173,6 +225,10 @@ static void put_memory(struct draft *d, uint8_t reg_field) {
     uint64_t offset = d->target - d->base_of_segment;
     uint32_t base = rng_below(r, 8), index = rng_below(r, 8), scale = rng_below(r, 4);
     uint32_t kind = vsib ? 1 : rng_below(r, 10);
+    if (address_size(d) == 2) {
+        put_memory16(d, reg_field);
+        return;
+    }
     for (uint32_t k = 0; k < 8 && !is_clean(d, base | (uint32_t)d->rex_b << 3); k++)
         base = (base + 1) & 7;
     if (vsib) {
@@ -204,8 +260,8 @@ static void put_memory(struct draft *d, uint8_t reg_field) {
         return;
     }
     put(d, (uint8_t)(reg_field << 3 | 5));
-    put32(d, 0);
-    d->riprel = true;
+    put32(d, is_long(d) ? 0 : (uint32_t)offset);
+    d->riprel = is_long(d);
 }
 
 /* ---- what an operation needs to do something ---- */
@@ -218,6 +274,86 @@ static void poke(struct trial *t, uint64_t at, const void *bytes, size_t size) {
 static void set_first(struct draft *d, uint32_t reg, uint64_t v) {
     if (d->first)
         d->t->state.gpr[reg] = v;
+}
+
+/* Linear address of the top of the stack. */
+static uint64_t stack_top(const struct draft *d) {
+    uint64_t sp = d->t->state.gpr[BLINK_RSP];
+    return d->t->mode == BLINK_MODE_BITS16 ? d->data_base + (uint16_t)sp : sp;
+}
+
+/* A far pointer to the end of the code in this mode, or in another, or to nothing. */
+static uint16_t far_end(struct draft *d, uint64_t *offset) {
+    static const struct {
+        uint16_t selector;
+        uint8_t mode;
+    } ends[] = {{0x33, BLINK_MODE_BITS64},
+                {0x23, BLINK_MODE_BITS32},
+                {LOCAL_CODE16, BLINK_MODE_BITS16},
+                {LOCAL(4), BLINK_MODE_BITS16}};
+    const uint32_t count = sizeof ends / sizeof ends[0];
+    uint32_t k = rng_below(d->r, count);
+    for (uint32_t j = 0; rng_chance(d->r, 40) && j < count; j++)
+        if (ends[j].mode == d->t->mode)
+            k = j;
+    *offset = rng_chance(d->r, 95) ? trial_end(ends[k].mode) : rng_next(d->r);
+    return rng_chance(d->r, 90) ? ends[k].selector : segments_random(d->r);
+}
+
+/* What far returns find on the stack. */
+static void poke_frame(struct draft *d, const struct blink_insn *i, uint32_t words) {
+    uint64_t offset, at = stack_top(d), frame[5];
+    uint16_t cs = far_end(d, &offset);
+    frame[0] = offset;
+    frame[1] = cs;
+    frame[2] = (rng_next(d->r) & (BLINK_FLAGS_ARITH | BLINK_DF | BLINK_IF | BLINK_ID)) | 2;
+    frame[3] = DATA_AT + 0x400;
+    frame[4] = rng_chance(d->r, 90) ? 0x2b : segments_random(d->r);
+    for (uint32_t k = 0; k < words; k++)
+        poke(d->t, at + k * i->opsize, &frame[k], i->opsize);
+}
+
+/* Selectors where an instruction takes them. */
+static bool prepare_far(struct draft *d, const struct blink_insn *i) {
+    uint64_t offset;
+    uint16_t selector = segments_random(d->r);
+    uint32_t size = i->opnd[0].size - 2u;
+    switch (i->op) {
+    case BLINK_OP_IRET: poke_frame(d, i, 5); return d->first;
+    case BLINK_OP_RETF: poke_frame(d, i, 2); return d->first;
+    case BLINK_OP_JMPF:
+    case BLINK_OP_CALLF:
+        selector = far_end(d, &offset);
+        if (i->opnd[0].kind == BLINK_OPND_MEM) {
+            poke(d->t, d->target, &offset, size);
+            poke(d->t, d->target + size, &selector, 2);
+        } else {
+            memcpy(d->bytes + i->off_imm, &offset, i->opsize);
+            memcpy(d->bytes + i->off_imm + i->opsize, &selector, 2);
+        }
+        return true;
+    case BLINK_OP_LDS:
+    case BLINK_OP_LES:
+    case BLINK_OP_LSS:
+    case BLINK_OP_LFS:
+    case BLINK_OP_LGS: poke(d->t, d->target + i->opnd[1].size - 2u, &selector, 2); return true;
+    case BLINK_OP_POP: poke(d->t, stack_top(d), &selector, 2); return d->first;
+    default: break;
+    }
+    for (uint32_t k = 0; k < 2; k++) {
+        if (i->opnd[k].kind == BLINK_OPND_MEM)
+            poke(d->t, d->target, &selector, 2);
+        else if (i->opnd[k].kind == BLINK_OPND_GPR && rng_chance(d->r, 90))
+            set_first(d, i->opnd[k].reg & 15, selector | (rng_next(d->r) & 0xffff0000));
+    }
+    return d->first;
+}
+
+static bool has_selector(const struct blink_insn *i) {
+    for (uint32_t k = 0; k < 4; k++)
+        if (i->opnd[k].kind == BLINK_OPND_SEG)
+            return true;
+    return op_is_far(i->op);
 }
 
 static uint32_t valid_mxcsr(struct rng *r) {
@@ -242,7 +378,7 @@ static void prepare_string(struct draft *d, const struct blink_insn *i) {
     if (rng_chance(r, 80))
         set_first(d, BLINK_RSI, random_target(r) - d->base_of_segment);
     if (rng_chance(r, 80))
-        set_first(d, BLINK_RDI, random_target(r));
+        set_first(d, BLINK_RDI, random_target(r) - d->data_base);
     /* Overlaps. */
     if (rng_chance(r, 30))
         set_first(d, BLINK_RDI, d->t->state.gpr[BLINK_RSI] + rng_below(r, 32) - 16);
@@ -251,8 +387,12 @@ static void prepare_string(struct draft *d, const struct blink_insn *i) {
 /* False if it cannot be tried here. */
 static bool prepare(struct draft *d, const struct blink_insn *i) {
     struct trial *t = d->t;
+    if (has_selector(i)) {
+        t->far = true;
+        return prepare_far(d, i);
+    }
     struct rng *r = d->r;
-    uint64_t end = CODE_END, rsp = t->state.gpr[BLINK_RSP];
+    uint64_t end = trial_end(t->mode), rsp = stack_top(d);
     switch (i->op) {
     case BLINK_OP_POPF: {
         /* Nothing that traps: TF, AC, NT. */
@@ -286,14 +426,24 @@ static bool prepare(struct draft *d, const struct blink_insn *i) {
         else if (rng_chance(r, 50))
             set_first(d, BLINK_RDX, rng_below(r, 256));
         return true;
+    case BLINK_OP_BOUND: {
+        /* Bounds around, on and beside the index. */
+        uint64_t v = t->state.gpr[i->opnd[0].reg & 15], low = v - rng_below(r, 3),
+                 high = v + rng_below(r, 3) - rng_below(r, 2);
+        poke(t, d->target, &low, i->opsize);
+        poke(t, d->target + i->opsize, &high, i->opsize);
+        return true;
+    }
     case BLINK_OP_XLAT: set_first(d, BLINK_RBX, random_target(r) - d->base_of_segment); return true;
     case BLINK_OP_MASKMOVQ:
     case BLINK_OP_MASKMOVDQU:
     case BLINK_OP_VMASKMOVDQU:
         /* Without a byte to store, processors fault or do not: always good memory. */
-        set_first(d, BLINK_RDI, DATA_AT + 0x100 + rng_below(r, 0x1e00) - d->base_of_segment);
+        set_first(d, BLINK_RDI, (d->base_of_segment ? 0 : DATA_AT) + 0x100 + rng_below(r, 0x1000));
         return d->first && !d->narrow;
-    case BLINK_OP_LEAVE: set_first(d, BLINK_RBP, random_target(r) & ~UINT64_C(7)); return true;
+    case BLINK_OP_LEAVE:
+        set_first(d, BLINK_RBP, (random_target(r) - d->data_base) & ~UINT64_C(7));
+        return true;
     case BLINK_OP_LDMXCSR:
     case BLINK_OP_VLDMXCSR: {
         /* Bit 17 is AMD's misaligned mode, which blink's processor does not have. */
@@ -386,13 +536,13 @@ static bool append(struct draft *d) {
     memcpy(d->bytes + d->n, rest, sizeof rest);
     if (!s->vex && s->map == 0 && s->opcode >= 0xa0 && s->opcode <= 0xa3) {
         uint64_t offset = d->target - d->base_of_segment;
-        memcpy(d->bytes + d->n, &offset, 8);
+        memcpy(d->bytes + d->n, &offset, address_size(d));
     }
     if (!s->vex && s->map == 0 && s->opcode == 0xc8) {
         d->bytes[d->n + 1] &= 1;
         d->bytes[d->n + 2] &= 7;
     }
-    if (!decode_at(d->bytes, d->n + sizeof rest, CODE_AT, &i) || i.op != s->op ||
+    if (!decode_at(t->mode, d->bytes, d->n + sizeof rest, 0, &i) || i.op != s->op ||
         t->code_size + i.len > sizeof t->code || !prepare(d, &i))
         return false;
     t->targets[t->count] = d->riprel ? d->target - d->base_of_segment : 0;
@@ -406,28 +556,30 @@ static bool append(struct draft *d) {
 
 /* ---- trials ---- */
 
-static uint16_t company[BLINK_OP_COUNT]; /* operations that may stand around */
-static uint32_t company_count;
+static uint16_t company[MODES][BLINK_OP_COUNT]; /* operations that may stand around */
+static uint32_t company_count[MODES];
 
 void generate_prepare(void) {
-    for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
-        if (!op_excluded(op) && shapes_count(op) && op_classes[op] != BLINK_CLASS_SYSTEM &&
-            op_classes[op] != BLINK_CLASS_IO && !(op_attributes[op] & BLINK_OPATTR_END) &&
-            !op_is_approximate(op) && op != BLINK_OP_FNSTENV && op != BLINK_OP_FNSAVE)
-            company[company_count++] = (uint16_t)op;
+    for (uint32_t mode = 0; mode < MODES; mode++)
+        for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
+            if (!op_excluded(op) && shapes_count(mode, op) &&
+                op_classes[op] != BLINK_CLASS_SYSTEM && op_classes[op] != BLINK_CLASS_IO &&
+                !(op_attributes[op] & BLINK_OPATTR_END) && !op_is_approximate(op) &&
+                op != BLINK_OP_FNSTENV && op != BLINK_OP_FNSAVE && !op_is_far(op))
+                company[mode][company_count[mode]++] = (uint16_t)op;
 }
 
 /* Among others of its kind something may go wrong between them; half the company is INT. */
-static uint32_t random_company(struct rng *r, uint32_t op) {
-    uint32_t other = company[rng_below(r, company_count)];
+static uint32_t random_company(struct rng *r, uint32_t mode, uint32_t op) {
+    uint32_t other = company[mode][rng_below(r, company_count[mode])];
     for (uint32_t k = 0; k < 6 && op_classes[other] != op_classes[op]; k++)
-        other = company[rng_below(r, company_count)];
+        other = company[mode][rng_below(r, company_count[mode])];
     return other;
 }
 
-static bool append_some(struct draft *d, uint32_t op) {
+static bool append_some(struct draft *d, uint32_t mode, uint32_t op) {
     for (uint32_t tries = 0; tries < 20; tries++) {
-        d->shape = shapes_get(op, rng_below(d->r, shapes_count(op)));
+        d->shape = shapes_get(mode, op, rng_below(d->r, shapes_count(mode, op)));
         if (append(d))
             return true;
     }
@@ -439,7 +591,7 @@ uint64_t trial_defined_flags(const struct trial *t, uint32_t count) {
     uint32_t at = 0;
     for (uint32_t k = 0; k < count; k++) {
         struct blink_insn i;
-        if (!decode_at(t->code + at, t->lengths[k], CODE_AT, &i))
+        if (!decode_at(t->mode, t->code + at, t->lengths[k], 0, &i))
             break;
         if (!(op_attributes[i.op] & BLINK_OPATTR_COND))
             defined |= op_writes[i.op];
@@ -454,7 +606,7 @@ static bool reads_undefined(const struct trial *t) {
     uint32_t at = 0;
     for (uint32_t k = 0; k < t->count; k++) {
         struct blink_insn i;
-        if (decode_at(t->code + at, t->lengths[k], CODE_AT, &i) &&
+        if (decode_at(t->mode, t->code + at, t->lengths[k], 0, &i) &&
             (op_reads[i.op] & BLINK_FLAGS_ARITH & ~trial_defined_flags(t, k)))
             return true;
         at += t->lengths[k];
@@ -463,13 +615,13 @@ static bool reads_undefined(const struct trial *t) {
 }
 
 void trial_place(struct trial *t) {
-    uint64_t rip = CODE_END - t->code_size;
+    uint64_t rip = trial_start(t), end = trial_end(t->mode);
     uint32_t at = 0;
     for (uint32_t k = 0; k < t->count; k++) {
         struct blink_insn i;
         uint64_t next = rip + t->lengths[k];
-        if (decode_at(t->code + at, t->lengths[k], rip, &i)) {
-            uint64_t disp = t->targets[k] - next, rel = CODE_END - next;
+        if (decode_at(t->mode, t->code + at, t->lengths[k], rip, &i)) {
+            uint64_t disp = t->targets[k] - next, rel = end - next;
             if ((i.prefix & BLINK_PFX_RIPREL) && t->targets[k])
                 memcpy(t->code + at + i.off_disp, &disp, 4);
             if (i.opnd[0].kind == BLINK_OPND_REL)
@@ -486,22 +638,74 @@ static bool stands_alone(uint32_t op) {
            op == BLINK_OP_POPF;
 }
 
-bool generate(struct trial *t, uint32_t op, uint64_t seed) {
+const uint8_t trial_modes[MODES] = {BLINK_MODE_BITS64, BLINK_MODE_BITS32, BLINK_MODE_BITS16};
+
+const char *const mode_names[MODES] = {"64", "32", "16"};
+
+uint32_t mode_index(uint8_t mode) {
+    uint32_t k = 0;
+    while (trial_modes[k] != mode)
+        k++;
+    return k;
+}
+
+uint64_t trial_end(uint8_t mode) {
+    return mode == BLINK_MODE_BITS16 ? CODE_END - CODE_AT : CODE_END;
+}
+uint64_t trial_start(const struct trial *t) {
+    return trial_end(t->mode) - t->code_size;
+}
+
+/* Segments as Linux has them in 64-bit mode, and otherwise some with bases and limits. */
+static void set_segments(struct draft *d) {
+    static const uint16_t all[MODES][6] = {
+        {0, 0x33, 0x2b, 0, 0, 0},
+        {0x2b, 0x23, 0x2b, 0x2b, LOCAL_DATA32, LOCAL_UPPER32},
+        {LOCAL_DATA16, LOCAL_CODE16, LOCAL_DATA16, LOCAL_DATA16, LOCAL_DATA32, LOCAL_UPPER32},
+    };
+    struct trial *t = d->t;
+    memcpy(t->state.seg, all[mode_index(t->mode)], sizeof t->state.seg);
+    d->data_base = t->mode == BLINK_MODE_BITS16 ? DATA_AT : 0;
+    t->far = !is_long(d);
+    if (is_long(d))
+        return;
+    t->state.fs = DATA_AT;
+    t->state.gs = DATA_AT + 0x800;
+    /* A stack of 32 bits under code of 16. */
+    if (t->mode == BLINK_MODE_BITS16 && rng_chance(d->r, 20))
+        t->state.seg[BLINK_SEG_SS] = LOCAL_DATA32;
+}
+
+/* Registers have 32 bits, of which 16-bit code mostly wants 16. */
+static void cut_registers(struct trial *t) {
+    for (uint32_t k = 0; k < 16 && t->mode != BLINK_MODE_BITS64; k++)
+        t->state.gpr[k] = k < 8 ? (uint32_t)t->state.gpr[k] : 0;
+    if (t->mode != BLINK_MODE_BITS16)
+        return;
+    t->state.gpr[BLINK_RSP] &= 0xffff;
+    if (t->state.seg[BLINK_SEG_SS] != LOCAL_DATA32)
+        t->state.gpr[BLINK_RSP] |= FRAME_AT;
+}
+
+bool generate(struct trial *t, uint32_t mode, uint32_t op, uint64_t seed) {
     struct rng r = {seed};
     for (uint32_t tries = 0; tries < 20; tries++) {
         struct draft d = {.r = &r, .t = t, .first = true};
+        t->mode = trial_modes[mode];
         uint32_t total = stands_alone(op) || rng_chance(&r, 60) ? 1 : 2 + rng_below(&r, 3);
         uint32_t focus = rng_below(&r, total);
         bool ok = true;
         random_state(&r, &t->state);
         random_data(&r, t->data);
+        set_segments(&d);
         t->code_size = t->count = 0;
         t->seed = seed;
         t->focus = (uint16_t)op;
         if (op_attributes[op] & BLINK_OPATTR_END)
             focus = total - 1;
         for (uint32_t k = 0; k < total && ok; k++)
-            ok = append_some(&d, k == focus ? op : random_company(&r, op));
+            ok = append_some(&d, mode, k == focus ? op : random_company(&r, mode, op));
+        cut_registers(t);
         if (!ok || reads_undefined(t))
             continue;
         trial_place(t);

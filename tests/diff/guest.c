@@ -70,8 +70,11 @@ static struct guest *create(uint32_t which) {
     uint8_t *code = map_piece(g, CODE_AT, CODE_SIZE, BLINK_PROT_READ | BLINK_PROT_EXEC);
     g->data = map_piece(g, DATA_AT, DATA_SIZE, BLINK_PROT_READ | BLINK_PROT_WRITE);
     uint8_t *constant = map_piece(g, CONST_AT, CONST_SIZE, BLINK_PROT_READ);
-    if (!g->block || !code || !g->data || !constant)
+    uint8_t *tables = map_piece(g, SEGMENTS_AT, SEGMENTS_SIZE, BLINK_PROT_READ | BLINK_PROT_WRITE);
+    if (!g->block || !code || !g->data || !constant || !tables)
         return NULL;
+    segments_tables(tables);
+    segments_registers(&g->cpu);
     if (mem_attach(g->mem, &g->cpu))
         return NULL;
     return g;
@@ -79,8 +82,9 @@ static struct guest *create(uint32_t which) {
 
 /* ---- running ---- */
 
+/* As exec has it. */
 static bool writes_memory(const struct blink_insn *i) {
-    for (uint32_t k = 0; k < 4; k++)
+    for (uint32_t k = 0; k < 4 && i->op != BLINK_OP_ARPL; k++)
         if (i->opnd[k].kind == BLINK_OPND_MEM && (i->opnd[k].access & BLINK_ACCESS_WRITE))
             return true;
     return false;
@@ -111,20 +115,25 @@ static void on_fault(int signo, siginfo_t *info, void *context) {
     siglongjmp(g->context.unwind, 1);
 }
 
+static uint64_t linear_rip(const struct blink_cpu *cpu) {
+    uint64_t a = cpu->seg[BLINK_SEG_CS].base + cpu->rip;
+    return (cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64 ? a : (uint32_t)a;
+}
+
 /* The next block; false if nothing can be fetched there. */
 static bool fetch(struct guest *g) {
     struct blink_cpu *cpu = &g->cpu;
     struct block *b = g->block;
     uint32_t stop;
-    uint64_t start = CODE_END - g->trial->code_size;
-    if (cpu->rip < start || cpu->rip >= CODE_END)
+    uint64_t start = CODE_END - g->trial->code_size, at = linear_rip(cpu);
+    if (at < start || at >= CODE_END || cpu->rip > cpu->seg[BLINK_SEG_CS].limit)
         return false;
     b->rip = cpu->rip;
-    b->cs_base = 0;
+    b->cs_base = cpu->seg[BLINK_SEG_CS].base;
     b->mode = cpu->mode;
     b->link[0] = b->link[1] = NULL;
-    b->count = decode_block(g->trial->code + (cpu->rip - start), CODE_END - cpu->rip, cpu->rip,
-                            b->insns, MAX_INSNS + 1, &stop);
+    b->count = decode_block(cpu->mode & BLINK_MODE_BITS, g->trial->code + (at - start),
+                            CODE_END - at, cpu->rip, b->insns, MAX_INSNS + 1, &stop);
     if (!b->count)
         return false;
     b->end_rip = b->insns[b->count - 1].addr + b->insns[b->count - 1].len;
@@ -133,19 +142,21 @@ static bool fetch(struct guest *g) {
 }
 
 static void fetch_fault(struct blink_cpu *cpu) {
-    bool canonical = cpu_canonical(cpu->rip);
+    uint64_t at = linear_rip(cpu);
+    bool wide = (cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64;
+    bool page = wide ? cpu_canonical(at) : cpu->rip <= cpu->seg[BLINK_SEG_CS].limit;
     cpu->exit_reason = BLINK_EXIT_FAULT;
-    cpu->exit_info = canonical ? BLINK_EXC_PF : BLINK_EXC_GP;
-    bool there = (cpu->rip >= DATA_AT && cpu->rip < CONST_AT + CONST_SIZE) ||
-                 (cpu->rip >= CODE_AT && cpu->rip < CODE_AT + CODE_SIZE);
-    cpu->exit_error = canonical ? BLINK_PF_U | BLINK_PF_I | (there ? BLINK_PF_P : 0) : 0;
-    cpu->cr2 = canonical ? cpu->rip : 0;
+    cpu->exit_info = page ? BLINK_EXC_PF : BLINK_EXC_GP;
+    bool there = (at >= DATA_AT && at < CONST_AT + CONST_SIZE) ||
+                 (at >= CODE_AT && at < CODE_AT + CODE_SIZE);
+    cpu->exit_error = page ? BLINK_PF_U | BLINK_PF_I | (there ? BLINK_PF_P : 0) : 0;
+    cpu->cr2 = page ? at : 0;
 }
 
 /* Until the code ends, by itself or by an exit. */
 static void run(struct guest *g) {
     struct blink_cpu *cpu = &g->cpu;
-    for (uint32_t k = 0; k < MAX_BLOCKS && cpu->rip != CODE_END; k++) {
+    for (uint32_t k = 0; k < MAX_BLOCKS && linear_rip(cpu) != CODE_END; k++) {
         if (!fetch(g)) {
             fetch_fault(cpu);
             return;
@@ -164,7 +175,7 @@ static void run(struct guest *g) {
 static uint32_t vector_of(const struct blink_cpu *cpu) {
     switch (cpu->exit_reason) {
     case BLINK_EXIT_NONE:
-    case BLINK_EXIT_BLOCK: return cpu->rip == CODE_END ? VECTOR_NONE : VECTOR_HANG;
+    case BLINK_EXIT_BLOCK: return linear_rip(cpu) == CODE_END ? VECTOR_NONE : VECTOR_HANG;
     case BLINK_EXIT_FAULT:
     case BLINK_EXIT_INT: return (uint32_t)cpu->exit_info;
     default: return VECTOR_HANG;
@@ -182,7 +193,8 @@ void guest_run(bool paged, const struct trial *t, struct outcome *out) {
     cpu_save_state(&g->cpu, &out->state);
     memcpy(out->data, g->data, DATA_SIZE);
     out->vector = vector_of(&g->cpu);
-    out->error = out->vector < 32 ? (uint32_t)g->cpu.exit_error : 0;
+    bool fault = g->cpu.exit_reason == BLINK_EXIT_FAULT;
+    out->error = fault && out->vector < 32 ? (uint32_t)g->cpu.exit_error : 0;
     out->cr2 = g->cpu.cr2;
 }
 

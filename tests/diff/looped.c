@@ -50,7 +50,8 @@ static _Noreturn void give_up(const char *what, int rc) {
 /* ---- from trial to trial ---- */
 
 static uint32_t vector_of(const struct blink_cpu *cpu, uint32_t vector) {
-    bool end = vector == BLINK_EXC_GP && cpu->rip == CODE_END;
+    uint64_t at = cpu->seg[BLINK_SEG_CS].base + cpu->rip;
+    bool end = vector == BLINK_EXC_GP && at == CODE_END;
     return end ? VECTOR_NONE : vector;
 }
 
@@ -74,7 +75,8 @@ static void find_own(struct blink_machine *m) {
     m->own_count = 0;
     while (f && fgets(line, sizeof line, f) && m->own_count < 64)
         if (sscanf(line, "%llx-%llx %4s", &start, &end, prot) == 3 && start < STRAY_END &&
-            start != CODE_AT && (start < DATA_AT || start >= CONST_AT + CONST_SIZE))
+            start != CODE_AT && start != SEGMENTS_AT &&
+            (start < DATA_AT || start >= CONST_AT + CONST_SIZE))
             m->own[m->own_count++] = (struct range){start, end};
     if (f)
         fclose(f);
@@ -100,7 +102,9 @@ static void start_trial(struct blink_machine *m, struct blink_cpu *cpu) {
         t = worker_next(m->worker, &m->outcome);
     }
     m->trial = t;
-    memcpy(m->code + (CODE_END - CODE_AT) - t->code_size, t->code, t->code_size);
+    uint8_t *end = m->code + (CODE_END - CODE_AT);
+    memset(end - sizeof t->code, 0xcc, sizeof t->code - t->code_size);
+    memcpy(end - t->code_size, t->code, t->code_size);
     memcpy(m->data, t->data, DATA_SIZE);
     m->hooks.drop_code(m->hooks.arg, CODE_AT, CODE_AT + CODE_SIZE);
     cpu_load_state(cpu, t);
@@ -203,6 +207,7 @@ static void make_memory(struct blink_machine *m, bool paged) {
     m->code = map_shared(m, CODE_AT, CODE_SIZE, BLINK_PROT_READ | BLINK_PROT_EXEC);
     m->data = map_shared(m, DATA_AT, DATA_SIZE, BLINK_PROT_READ | BLINK_PROT_WRITE);
     map_shared(m, CONST_AT, CONST_SIZE, BLINK_PROT_READ);
+    segments_tables(map_shared(m, SEGMENTS_AT, SEGMENTS_SIZE, BLINK_PROT_READ | BLINK_PROT_WRITE));
     memset(m->code, 0xcc, CODE_SIZE);
     m->code[CODE_END - CODE_AT] = 0xf4; /* HLT */
 }
@@ -244,6 +249,7 @@ void looped_work(struct worker *w, void *arg) {
     if (rc)
         give_up("exec_first_cpu", rc);
     cpu_reset_user64(m->cpu);
+    segments_registers(m->cpu);
     m->cpu->rip = CODE_END;
     make_jit(m, lo->jit);
     exec_iface.signal_watch(m, SIGALRM, BLINK_SIGNAL_CATCH);

@@ -17,7 +17,8 @@ struct options {
     const char *decoder;
     const char *jit;
     const char *op;
-    uint32_t sides; /* bits by SIDE_* */
+    const char *mode; /* "64", "32" or "16"; NULL: all */
+    uint32_t sides;   /* bits by SIDE_* */
     uint64_t seed;
     uint32_t cases;
     int64_t one; /* --case, or -1 */
@@ -39,9 +40,9 @@ static double now(void) {
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-static uint64_t case_seed(uint64_t seed, uint32_t op, uint32_t index) {
+static uint64_t case_seed(uint64_t seed, uint32_t mode, uint32_t op, uint32_t index) {
     struct rng r = {seed};
-    r.s = rng_next(&r) ^ ((uint64_t)op << 40 | index);
+    r.s = rng_next(&r) ^ ((uint64_t)mode << 56 | (uint64_t)op << 40 | index);
     return rng_next(&r);
 }
 
@@ -51,12 +52,12 @@ struct miss {
 };
 
 /* A batch of one operation; the first side that differs is noted. */
-static uint32_t run_batch(const struct options *o, uint32_t op, uint32_t first, uint32_t count,
-                          uint32_t *missed, struct miss misses[BATCH]) {
+static uint32_t run_batch(const struct options *o, uint32_t mode, uint32_t op, uint32_t first,
+                          uint32_t count, uint32_t *missed, struct miss misses[BATCH]) {
     struct trial *trials = worker_trials();
     uint32_t indices[BATCH], n = 0;
     for (uint32_t k = 0; k < count; k++)
-        if (generate(&trials[n], op, case_seed(o->seed, op, first + k)))
+        if (generate(&trials[n], mode, op, case_seed(o->seed, mode, op, first + k)))
             indices[n++] = first + k;
     sides_run(n);
     *missed = 0;
@@ -71,17 +72,17 @@ static uint32_t run_batch(const struct options *o, uint32_t op, uint32_t first, 
     return n;
 }
 
-static void run_op(const struct options *o, uint32_t op, uint32_t first, uint32_t count,
-                   struct totals *totals) {
+static void run_op(const struct options *o, uint32_t mode, uint32_t op, uint32_t first,
+                   uint32_t count, struct totals *totals) {
     uint32_t shown = 0, cases = 0, failures = 0;
     for (uint32_t at = 0; at < count; at += BATCH) {
         struct miss list[BATCH];
         uint32_t failed, n = count - at < BATCH ? count - at : BATCH;
-        cases += run_batch(o, op, first + at, n, &failed, list);
+        cases += run_batch(o, mode, op, first + at, n, &failed, list);
         failures += failed;
         for (uint32_t k = 0; k < failed && shown < o->failures; k++, shown++) {
             static struct trial t;
-            generate(&t, op, case_seed(o->seed, op, list[k].index));
+            generate(&t, mode, op, case_seed(o->seed, mode, op, list[k].index));
             report_failure(&t, list[k].side, o->seed, list[k].index);
         }
     }
@@ -89,31 +90,45 @@ static void run_op(const struct options *o, uint32_t op, uint32_t first, uint32_
     totals->failures += failures;
     totals->failed_ops += failures != 0;
     if (failures)
-        printf("%s: %u of %u cases differ\n", op_names[op], failures, cases);
+        printf("%s, %s bits: %u of %u cases differ\n", op_names[op], mode_names[mode], failures,
+               cases);
     if (o->tap)
-        fprintf(o->tap, "%sok %u - %s: %u cases\n", failures || !cases ? "not " : "",
-                ++totals->tested, op_names[op], cases);
+        fprintf(o->tap, "%sok %u - %s, %s bits: %u cases\n", failures || !cases ? "not " : "",
+                ++totals->tested, op_names[op], mode_names[mode], cases);
     fflush(stdout);
 }
 
-static bool wanted(const struct options *o, uint32_t op) {
-    return (!o->op || !strcasecmp(o->op, op_names[op])) && shapes_count(op) && !op_excluded(op);
+static bool wanted(const struct options *o, uint32_t mode, uint32_t op) {
+    return (!o->op || !strcasecmp(o->op, op_names[op])) &&
+           (!o->mode || !strcmp(o->mode, mode_names[mode])) && shapes_count(mode, op) &&
+           !op_excluded(op);
+}
+
+/* In a test most operations have most of their cases in 64-bit code. */
+static uint32_t share_of(const struct options *o, uint32_t mode, uint32_t op, uint32_t count) {
+    return o->tap && mode && shapes_count(0, op) ? count / 5 : count;
 }
 
 static void run_all(const struct options *o, uint32_t first, uint32_t count, struct totals *t) {
-    for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
-        if (wanted(o, op))
-            run_op(o, op, o->one >= 0 ? (uint32_t)o->one : first, o->one >= 0 ? 1 : count, t);
+    for (uint32_t mode = 0; mode < MODES; mode++)
+        for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
+            if (wanted(o, mode, op))
+                run_op(o, mode, op, o->one >= 0 ? (uint32_t)o->one : first,
+                       o->one >= 0 ? 1 : share_of(o, mode, op, count), t);
 }
 
 static void list_excluded(void) {
     for (uint32_t op = 1; op < BLINK_OP_COUNT; op++) {
+        uint32_t n[MODES], all = 0;
+        for (uint32_t mode = 0; mode < MODES; mode++)
+            all += n[mode] = shapes_count(mode, op);
         if (op_excluded(op))
             printf("%-16s excluded: %s\n", op_names[op], op_excluded(op));
-        else if (!shapes_count(op))
-            printf("%-16s excluded: no encoding in 64-bit mode\n", op_names[op]);
+        else if (!all)
+            printf("%-16s excluded: no encoding that user code may run\n", op_names[op]);
         else
-            printf("%-16s %u encodings\n", op_names[op], shapes_count(op));
+            printf("%-16s %u encodings of 64 bits, %u of 32, %u of 16\n", op_names[op], n[0], n[1],
+                   n[2]);
     }
 }
 
@@ -158,9 +173,11 @@ static int run_jobs(const struct options *o) {
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: diff [--seed N] [--cases N] [--op NAME] [--case N] [--minutes N] "
-                    "[--jobs N] [--failures N] [--decoder FILE] [--jit FILE] [--sides LIST] "
-                    "[--list] [--tap]\n");
+    fprintf(
+        stderr,
+        "usage: diff [--seed N] [--cases N] [--mode 64|32|16] [--op NAME] [--case N] [--minutes N] "
+        "[--jobs N] [--failures N] [--decoder FILE] [--jit FILE] [--sides LIST] "
+        "[--list] [--tap]\n");
     return 2;
 }
 
@@ -187,7 +204,7 @@ static bool parse(int argc, char **argv, struct options *o) {
         {"case", 1, NULL, 'c'},     {"minutes", 1, NULL, 'm'}, {"jobs", 1, NULL, 'j'},
         {"failures", 1, NULL, 'f'}, {"decoder", 1, NULL, 'd'}, {"list", 0, NULL, 'l'},
         {"tap", 0, NULL, 't'},      {"jit", 1, NULL, 'J'},     {"sides", 1, NULL, 'S'},
-        {NULL, 0, NULL, 0},
+        {"mode", 1, NULL, 'M'},     {NULL, 0, NULL, 0},
     };
     int c;
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1)
@@ -200,6 +217,7 @@ static bool parse(int argc, char **argv, struct options *o) {
         case 'j': o->jobs = (uint32_t)strtoul(optarg, NULL, 0); break;
         case 'f': o->failures = (uint32_t)strtoul(optarg, NULL, 0); break;
         case 'd': o->decoder = optarg; break;
+        case 'M': o->mode = optarg; break;
         case 'J': o->jit = optarg; break;
         case 'S':
             if (!parse_sides(optarg, &o->sides))
@@ -215,8 +233,9 @@ static bool parse(int argc, char **argv, struct options *o) {
 /* Results have standard output for themselves. */
 static void start_tap(struct options *o) {
     uint32_t count = 0;
-    for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
-        count += wanted(o, op);
+    for (uint32_t mode = 0; mode < MODES; mode++)
+        for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
+            count += wanted(o, mode, op);
     o->tap = fdopen(dup(1), "w");
     dup2(2, 1);
     if (o->tap)

@@ -17,6 +17,8 @@ struct state native_state __attribute__((aligned(64)));
 uint64_t native_stack, native_fs, native_gs, native_flags;
 static struct outcome *volatile current;
 
+#define FRAME ((uint64_t *)(FRAME_AT + 0x800)) /* for the IRETQ of native_go_far */
+
 /*
  * Load native_state and go; native_out is where the code comes out. FS and GS are the guest's in
  * between, so nothing in here may touch thread-local storage.
@@ -68,13 +70,45 @@ __asm__(".text\n"
         "    ret\n"
         "1:  .long 0x1f80\n");
 
+/*
+ * The same with all segment registers, into code of any size, by IRETQ: it comes out by a signal
+ * only. The frame is made by the caller.
+ */
+void native_go_far(const uint64_t *iret_frame, uint32_t long_mode);
+__asm__(".text\n"
+        ".globl native_go_far\n"
+        "native_go_far:\n"
+        "    push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
+        "    mov %rsp, native_stack(%rip)\n"
+        "    rdfsbase %rax\n mov %rax, native_fs(%rip)\n"
+        "    rdgsbase %rax\n mov %rax, native_gs(%rip)\n"
+        "    lea native_state(%rip), %rbx\n"
+        "    mov $7, %eax\n xor %edx, %edx\n xrstor64 (%rbx)\n"
+        "    mov 992(%rbx), %es\n mov 998(%rbx), %ds\n"
+        "    mov 1000(%rbx), %fs\n mov 1002(%rbx), %gs\n"
+        "    test %esi, %esi\n jz 2f\n"
+        "    mov 976(%rbx), %rax\n wrfsbase %rax\n"
+        "    mov 984(%rbx), %rax\n wrgsbase %rax\n"
+        "2:  mov %rdi, %rsp\n"
+        "    mov 832(%rbx), %rax\n mov 840(%rbx), %rcx\n mov 848(%rbx), %rdx\n"
+        "    mov 872(%rbx), %rbp\n mov 880(%rbx), %rsi\n"
+        "    mov 888(%rbx), %rdi\n mov 896(%rbx), %r8\n mov 904(%rbx), %r9\n"
+        "    mov 912(%rbx), %r10\n mov 920(%rbx), %r11\n mov 928(%rbx), %r12\n"
+        "    mov 936(%rbx), %r13\n mov 944(%rbx), %r14\n mov 952(%rbx), %r15\n"
+        "    mov 856(%rbx), %rbx\n"
+        "    iretq\n");
+
+_Static_assert(__builtin_offsetof(struct state, seg) == 992, "the offsets above");
 _Static_assert(__builtin_offsetof(struct state, gpr) == 832, "the offsets above");
 _Static_assert(__builtin_offsetof(struct state, rip) == 960, "the offsets above");
 _Static_assert(__builtin_offsetof(struct state, gs) == 984, "the offsets above");
 
 static void restore_bases(void) {
-    __asm__ volatile("rdfsbase %%rax\n mov %%rax, native_state+976(%%rip)\n"
+    __asm__ volatile("mov %%es, native_state+992(%%rip)\n mov %%ds, native_state+998(%%rip)\n"
+                     "mov %%fs, native_state+1000(%%rip)\n mov %%gs, native_state+1002(%%rip)\n"
+                     "rdfsbase %%rax\n mov %%rax, native_state+976(%%rip)\n"
                      "rdgsbase %%rax\n mov %%rax, native_state+984(%%rip)\n"
+                     "xor %%eax, %%eax\n mov %%eax, %%fs\n mov %%eax, %%gs\n"
                      "mov native_fs(%%rip), %%rax\n wrfsbase %%rax\n"
                      "mov native_gs(%%rip), %%rax\n wrgsbase %%rax\n" ::
                          : "rax", "memory");
@@ -95,6 +129,8 @@ static void on_signal(int signo, siginfo_t *info, void *context) {
     for (uint32_t k = 0; k < 16; k++)
         native_state.gpr[k] = (uint64_t)g[order[k]];
     native_state.rip = (uint64_t)g[REG_RIP];
+    native_state.seg[BLINK_SEG_CS] = (uint16_t)g[REG_CSGSFS];
+    native_state.seg[BLINK_SEG_SS] = (uint16_t)((uint64_t)g[REG_CSGSFS] >> 48);
     native_state.flags = (uint64_t)g[REG_EFL];
     memcpy(native_state.xsave, u->uc_mcontext.fpregs, XSAVE_SIZE);
     o->vector = signo == SIGALRM ? VECTOR_HANG : (uint32_t)g[REG_TRAPNO];
@@ -119,19 +155,52 @@ static void complete(struct state *s) {
         memset(s->xsave + 576, 0, 256);
 }
 
+/* HLT ends code that is entered by IRETQ, in every mode; a jump what is 64 bits throughout. */
+static void put_way_out(bool far) {
+    static const uint8_t jump[] = {0xff, 0x25, 0, 0, 0, 0}; /* jmp [rip]: the address behind */
+    uint64_t to = (uint64_t)(uintptr_t)native_out;
+    uint8_t *at = code_alias + (CODE_END - CODE_AT);
+    memcpy(at, jump, sizeof jump);
+    memcpy(at + sizeof jump, &to, 8);
+    if (far)
+        *at = 0xf4;
+}
+
+static void go(const struct trial *t) {
+    if (!t->far) {
+        native_go();
+        return;
+    }
+    FRAME[0] = native_state.rip;
+    FRAME[1] = native_state.seg[BLINK_SEG_CS];
+    FRAME[2] = native_state.flags;
+    FRAME[3] = native_state.gpr[BLINK_RSP];
+    FRAME[4] = native_state.seg[BLINK_SEG_SS];
+    native_go_far(FRAME, t->mode == BLINK_MODE_BITS64);
+}
+
+static bool is_at_end(const struct state *s) {
+    return s->rip + segments_find(s->seg[BLINK_SEG_CS]).base == CODE_END;
+}
+
 static void run_one(const struct trial *t, struct outcome *o) {
-    uint64_t start = CODE_END - t->code_size;
-    memcpy(code_alias + (start - CODE_AT), t->code, t->code_size);
+    uint8_t *end = code_alias + (CODE_END - CODE_AT);
+    memset(end - sizeof t->code, 0xcc, sizeof t->code - t->code_size);
+    memcpy(end - t->code_size, t->code, t->code_size);
     memcpy((void *)DATA_AT, t->data, DATA_SIZE);
+    put_way_out(t->far);
     native_state = t->state;
-    native_state.rip = start;
+    native_state.rip = trial_start(t);
     o->vector = VECTOR_NONE;
     o->error = 0;
     o->cr2 = 0;
     current = o;
-    native_go();
+    go(t);
     current = NULL;
-    if (o->vector == VECTOR_NONE)
+    if (t->far && o->vector == BLINK_EXC_GP && is_at_end(&native_state)) {
+        o->vector = VECTOR_NONE;
+        o->error = 0;
+    } else if (o->vector == VECTOR_NONE)
         native_state.rip = CODE_END;
     complete(&native_state);
     o->state = native_state;
@@ -159,14 +228,11 @@ static void child_prepare(void) {
             MAP_FAILED ||
         !map_at(CODE_AT, CODE_SIZE, PROT_READ | PROT_EXEC, fd) ||
         !map_at(DATA_AT, DATA_SIZE, PROT_READ | PROT_WRITE, -1) ||
-        !map_at(CONST_AT, CONST_SIZE, PROT_READ, -1))
+        !map_at(CONST_AT, CONST_SIZE, PROT_READ, -1) ||
+        !map_at(FRAME_AT, FRAME_SIZE, PROT_READ | PROT_WRITE, -1))
         _exit(4);
-    /* jmp [rip]: the address stands behind. */
-    static const uint8_t way_out[] = {0xff, 0x25, 0, 0, 0, 0};
-    uint64_t to = (uint64_t)(uintptr_t)native_out;
     memset(code_alias, 0xcc, CODE_SIZE);
-    memcpy(code_alias + (CODE_END - CODE_AT), way_out, sizeof way_out);
-    memcpy(code_alias + (CODE_END - CODE_AT) + sizeof way_out, &to, 8);
+    segments_install();
 }
 
 void native_work(struct worker *w, void *arg) {

@@ -50,18 +50,6 @@ static const struct {
     {BLINK_OP_SYSENTER, "calls the host's kernel"},
     {BLINK_OP_INT, "what a vector does is the kernel's choice"},
     {BLINK_OP_INT1, "virtual machines treat it differently"},
-    {BLINK_OP_IRET, "depends on the host's descriptor tables"},
-    {BLINK_OP_JMPF, "depends on the host's descriptor tables"},
-    {BLINK_OP_CALLF, "depends on the host's descriptor tables"},
-    {BLINK_OP_RETF, "depends on the host's descriptor tables"},
-    {BLINK_OP_LAR, "depends on the host's descriptor tables"},
-    {BLINK_OP_LSL, "depends on the host's descriptor tables"},
-    {BLINK_OP_VERR, "depends on the host's descriptor tables"},
-    {BLINK_OP_VERW, "depends on the host's descriptor tables"},
-    {BLINK_OP_LSS, "depends on the host's descriptor tables"},
-    {BLINK_OP_LFS, "depends on the host's descriptor tables"},
-    {BLINK_OP_LGS, "depends on the host's descriptor tables"},
-    {BLINK_OP_MOV_SEG, "depends on the host's descriptor tables"},
     {BLINK_OP_SGDT, "the kernel emulates it"},
     {BLINK_OP_SIDT, "the kernel emulates it"},
     {BLINK_OP_SLDT, "the kernel emulates it"},
@@ -89,6 +77,29 @@ const char *op_excluded(uint32_t op) {
         if (excluded[k].op == op)
             return excluded[k].why;
     return NULL;
+}
+
+bool op_is_far(uint32_t op) {
+    switch (op) {
+    case BLINK_OP_IRET:
+    case BLINK_OP_JMPF:
+    case BLINK_OP_CALLF:
+    case BLINK_OP_RETF:
+    case BLINK_OP_LAR:
+    case BLINK_OP_LSL:
+    case BLINK_OP_VERR:
+    case BLINK_OP_VERW:
+    case BLINK_OP_LDS:
+    case BLINK_OP_LES:
+    case BLINK_OP_LSS:
+    case BLINK_OP_LFS:
+    case BLINK_OP_LGS:
+    case BLINK_OP_MOV_SEG:
+    case BLINK_OP_PUSH:
+    case BLINK_OP_POP:
+    case BLINK_OP_ARPL: return true;
+    default: return false;
+    }
 }
 
 bool op_is_approximate(uint32_t op) {

@@ -48,7 +48,8 @@ static void shrink(struct trial *t, uint32_t side) {
         keep(t, &changed, side);
     }
     for (uint32_t k = 0; k < 16; k++) {
-        zero_field(t, side, offsetof(struct state, gpr) + 8 * k, 8);
+        if (k != BLINK_RSP || t->mode != BLINK_MODE_BITS16)
+            zero_field(t, side, offsetof(struct state, gpr) + 8 * k, 8);
         zero_field(t, side, 160 + 16 * k, 16);
         zero_field(t, side, 576 + 16 * k, 16);
     }
@@ -66,11 +67,11 @@ static void shrink(struct trial *t, uint32_t side) {
 }
 
 void report_code(const struct trial *t) {
-    uint64_t rip = CODE_END - t->code_size;
+    uint64_t rip = trial_start(t);
     uint32_t at = 0;
     for (uint32_t k = 0; k < t->count; k++) {
         char text[128];
-        decode_text(t->code + at, t->lengths[k], rip, text, sizeof text);
+        decode_text(t->mode, t->code + at, t->lengths[k], rip, text, sizeof text);
         printf("    %08" PRIx64 "  ", rip);
         for (uint32_t j = 0; j < t->lengths[k]; j++)
             printf("%02x ", t->code[at + j]);
@@ -93,6 +94,8 @@ static void print_state(const struct state *s) {
     printf("    flags %" PRIx64 "  mxcsr %x  fcw %x  fsw %x  ftw %x  fs %" PRIx64 "  gs %" PRIx64
            "\n",
            s->flags, mxcsr, x87[0], x87[1], s->xsave[4], s->fs, s->gs);
+    printf("    es %x  cs %x  ss %x  ds %x  fs %x  gs %x\n", s->seg[0], s->seg[1], s->seg[2],
+           s->seg[3], s->seg[4], s->seg[5]);
     for (uint32_t k = 0; k < 24; k++) {
         const uint8_t *low = k < 8 ? s->xsave + 32 + 16 * k : s->xsave + 160 + 16 * (k - 8);
         const uint8_t *high = k < 8 ? NULL : s->xsave + 576 + 16 * (k - 8);
@@ -111,19 +114,12 @@ static void print_state(const struct state *s) {
 /* Memory that the instructions address, as they found it. */
 static void print_memory(const struct trial *t) {
     struct blink_insn i;
-    if (!decode_at(t->code, t->lengths[0], CODE_END - t->code_size, &i))
+    if (!decode_at(t->mode, t->code, t->lengths[0], trial_start(t), &i))
         return;
     for (uint32_t k = 0; k < 4; k++) {
         if (i.opnd[k].kind != BLINK_OPND_MEM)
             continue;
-        uint64_t ea = (uint64_t)i.disp;
-        if (i.base != BLINK_REG_NONE)
-            ea += t->state.gpr[i.base];
-        if (i.index != BLINK_REG_NONE)
-            ea += t->state.gpr[i.index & 15] << i.scale;
-        if (i.addrsize == 4)
-            ea = (uint32_t)ea;
-        ea += i.seg == BLINK_SEG_FS ? t->state.fs : i.seg == BLINK_SEG_GS ? t->state.gs : 0;
+        uint64_t ea = trial_address(t, &i);
         printf("    [%" PRIx64 "]", ea);
         for (uint64_t at = ea; at < ea + 32; at++)
             if (at >= DATA_AT && at < DATA_AT + DATA_SIZE)
@@ -134,8 +130,9 @@ static void print_memory(const struct trial *t) {
 
 void report_failure(const struct trial *t, uint32_t side, uint64_t seed, uint32_t index) {
     struct trial small = *t;
-    printf("FAIL %s, %s; again: --seed %" PRIu64 " --op %s --case %u\n", op_names[t->focus],
-           side_names[side], seed, op_names[t->focus], index);
+    printf("FAIL %s, %s; again: --seed %" PRIu64 " --mode %s --op %s --case %u\n",
+           op_names[t->focus], side_names[side], seed, mode_names[mode_index(t->mode)],
+           op_names[t->focus], index);
     wanted = fails(&small, side);
     if (wanted)
         shrink(&small, side);

@@ -9,7 +9,7 @@
 
 static struct shape *shapes;
 static size_t shape_count, shape_capacity;
-static uint32_t first_of[BLINK_OP_COUNT + 1]; /* after sorting */
+static uint32_t first_of[MODES][BLINK_OP_COUNT + 1]; /* after sorting */
 
 static void add(const struct shape *s) {
     if (shape_count == shape_capacity) {
@@ -50,7 +50,7 @@ static uint32_t probe(const struct shape *s, bool memory, uint32_t reg, uint32_t
     b[n++] = (uint8_t)((memory ? 0 : 0xc0) | reg << 3 | rm);
     if (memory && rm == 4)
         b[n++] = 0x3b; /* base RBX, index 7 */
-    if (!decode_at(b, sizeof b, CODE_AT, &i))
+    if (!decode_at(trial_modes[s->mode], b, sizeof b, CODE_AT & 0x7fff, &i))
         return BLINK_OP_INVALID;
     *modrm = i.off_modrm != 0;
     return i.op;
@@ -66,13 +66,9 @@ static bool is_idle(const struct shape *s) {
     return probe(&plain, s->modrm == 1, s->reg & 7, s->rm & 7, 0, &modrm) == s->op;
 }
 
-/* An FSTP that notes no underflow, which the manuals do not have; and POP of segment registers,
- * which depends on the host's descriptor tables. */
+/* An FSTP that notes no underflow, which the manuals do not have. */
 static bool is_left_out(const struct shape *s) {
-    if (s->vex || s->map > 1)
-        return false;
-    return s->map ? s->opcode == 0xa1 || s->opcode == 0xa9
-                  : s->opcode == 0xd9 && s->modrm == 2 && s->reg == 3;
+    return !s->vex && s->map == 0 && s->opcode == 0xd9 && s->modrm == 2 && s->reg == 3;
 }
 
 static void found(struct shape *s, uint32_t op) {
@@ -127,6 +123,7 @@ static void find_form(struct shape *s, bool memory) {
                                      .pp = s->pp,
                                      .wide = s->wide,
                                      .modrm = s->modrm,
+                                     .mode = s->mode,
                                      .reg = 1,
                                      .rm = (uint8_t)rm,
                                      .op = whole.op}))
@@ -144,7 +141,7 @@ static void find_form(struct shape *s, bool memory) {
     }
 }
 
-static bool is_prefix(uint32_t opcode) {
+static bool is_prefix(uint32_t opcode, uint32_t mode) {
     switch (opcode) {
     case 0x0f:
     case 0x26:
@@ -155,21 +152,27 @@ static bool is_prefix(uint32_t opcode) {
     case 0x65:
     case 0x66:
     case 0x67:
-    case 0xc4:
-    case 0xc5:
     case 0xf0:
     case 0xf2:
     case 0xf3: return true;
-    default: return (opcode & 0xf0) == 0x40;
+    case 0xc4:
+    case 0xc5: return mode == 0;
+    default: return (opcode & 0xf0) == 0x40 && mode == 0;
     }
 }
 
 static void find_opcode(struct shape *s) {
     bool modrm = false;
     uint32_t op = BLINK_OP_INVALID;
-    if (!s->vex && ((s->map == 0 && is_prefix(s->opcode)) ||
+    if (!s->vex && ((s->map == 0 && is_prefix(s->opcode, s->mode)) ||
                     (s->map == 1 && (s->opcode == 0x38 || s->opcode == 0x3a))))
         return;
+    /* LES, LDS and BOUND; with a register they are prefixes. */
+    if (!s->vex && s->map == 0 && (s->opcode == 0xc4 || s->opcode == 0xc5 || s->opcode == 0x62)) {
+        if (s->mode)
+            find_form(s, true);
+        return;
+    }
     /* Some ModRM byte or none: without one nothing in it matters. */
     op = probe(s, false, 0, 0, 0, &modrm);
     if (op != BLINK_OP_INVALID && !modrm) {
@@ -183,10 +186,11 @@ static void find_opcode(struct shape *s) {
 }
 
 static int by_op(const void *a, const void *b) {
-    return (int)((const struct shape *)a)->op - (int)((const struct shape *)b)->op;
+    const struct shape *x = a, *y = b;
+    return x->mode != y->mode ? (int)x->mode - (int)y->mode : (int)x->op - (int)y->op;
 }
 
-void shapes_find(void) {
+static void find_mode(uint32_t mode) {
     for (uint32_t vex = 0; vex < 2; vex++)
         for (uint32_t map = vex; map < 4; map++)
             for (uint32_t k = 0; k < 256u * 4 * 2 * (vex ? 2 : 1); k++) {
@@ -195,20 +199,30 @@ void shapes_find(void) {
                                   .opcode = (uint8_t)k,
                                   .pp = k >> 8 & 3,
                                   .wide = k >> 10 & 1,
-                                  .vlen = k >> 11 & 1};
-                find_opcode(&s);
+                                  .vlen = k >> 11 & 1,
+                                  .mode = (uint8_t)mode};
+                if (vex || mode == 0 || !s.wide)
+                    find_opcode(&s);
             }
+}
+
+void shapes_find(void) {
+    size_t at = 0;
+    for (uint32_t mode = 0; mode < MODES; mode++)
+        find_mode(mode);
     qsort(shapes, shape_count, sizeof *shapes, by_op);
-    for (size_t k = 0; k < shape_count; k++)
-        first_of[shapes[k].op + 1]++;
-    for (uint32_t op = 0; op < BLINK_OP_COUNT; op++)
-        first_of[op + 1] += first_of[op];
+    for (uint32_t mode = 0; mode < MODES; mode++)
+        for (uint32_t op = 0; op <= BLINK_OP_COUNT; op++) {
+            first_of[mode][op] = (uint32_t)at;
+            while (at < shape_count && shapes[at].mode == mode && shapes[at].op == op)
+                at++;
+        }
 }
 
-uint32_t shapes_count(uint32_t op) {
-    return first_of[op + 1] - first_of[op];
+uint32_t shapes_count(uint32_t mode, uint32_t op) {
+    return first_of[mode][op + 1] - first_of[mode][op];
 }
 
-const struct shape *shapes_get(uint32_t op, uint32_t k) {
-    return &shapes[first_of[op] + k];
+const struct shape *shapes_get(uint32_t mode, uint32_t op, uint32_t k) {
+    return &shapes[first_of[mode][op] + k];
 }
