@@ -108,7 +108,8 @@ static bool writes_memory(const struct blink_insn *i) {
     return false;
 }
 
-/* Put the state before the faulting instruction into the CPU. */
+/* Put the state before the faulting instruction into the CPU. 0, 1 if the fault is none of the
+ * guest's, or -errno. */
 static int settle(struct vcpu *v, ucontext_t *context) {
     struct exec *x = v->exec;
     if (x->jit && v->in_jit) {
@@ -129,10 +130,11 @@ static _Noreturn void leave_guest(struct vcpu *v, ucontext_t *context, uint32_t 
 }
 
 static void unwind_guest(struct vcpu *v, ucontext_t *context, uint32_t reason) {
-    if (settle(v, context))
+    int rc = settle(v, context);
+    if (rc < 0)
         fatal(SIGSEGV);
     else
-        leave_guest(v, context, reason);
+        leave_guest(v, context, rc ? BLINK_EXIT_ATTENTION : reason);
 }
 
 static void guest_fault(struct vcpu *v, const struct mem_fault *fault, ucontext_t *context) {
@@ -188,7 +190,7 @@ static void on_trap(struct vcpu *v, int signo, ucontext_t *context) {
 static void leave_jit(struct vcpu *v, ucontext_t *context) {
     struct exec *x = v->exec;
     if (v->in_jit && v->in_guest && x->jit &&
-        x->jit->recover(x->jit_self, v->cpu, context, context_pc(context)) == 0)
+        x->jit->recover(x->jit_self, v->cpu, context, context_pc(context)) >= 0)
         leave_guest(v, context, BLINK_EXIT_ATTENTION);
 }
 

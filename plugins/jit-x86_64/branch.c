@@ -20,15 +20,32 @@ void branch_exit(struct gen *g, uint32_t exit, uint64_t rip) {
     emit32(e, 0);
 }
 
-/* To the landing of the block at R11. */
-static void dispatch(struct gen *g) {
+void branch_dispatch(struct emit *e, const struct blink_plugin *self) {
     static const uint8_t index[] = {0x41, 0x0f, 0xb7, 0xcb}; /* movzx ecx, r11w */
     static const uint8_t jump[] = {0xff, 0x24, 0xcd};        /* jmp [rcx * 8 + disp32] */
-    struct emit *e = &g->hot;
-    track_restore(g, ~CARRIED);
     emit_bytes(e, index, sizeof index);
     emit_bytes(e, jump, sizeof jump);
-    emit32(e, (uint32_t)(uintptr_t)g->self->table);
+    emit32(e, (uint32_t)(uintptr_t)self->table);
+}
+
+void branch_compare(struct emit *e, uint64_t rip, uint64_t other) {
+    static const uint8_t add[] = {0x4a, 0x8d, 0x0c, 0x19}; /* lea rcx, [rcx + r11] */
+    static const uint8_t subtract[] = {0x49, 0x8d, 0x8b};  /* lea rcx, [r11 + disp32] */
+    static const uint8_t test[] = {0xe3, 0x05};            /* jrcxz over the jmp */
+    if (rip <= INT32_MAX) {
+        emit_bytes(e, subtract, sizeof subtract);
+        emit32(e, (uint32_t)-rip);
+    } else {
+        emit_mov_imm(e, BLINK_RCX, -rip);
+        emit_bytes(e, add, sizeof add);
+    }
+    emit_bytes(e, test, sizeof test);
+    emit_jmp(e, other);
+}
+
+static void dispatch(struct gen *g) {
+    track_restore(g, ~CARRIED);
+    branch_dispatch(&g->hot, g->self);
 }
 
 /* push imm32, or push qword [rip + literal]: the return address, wherever it lies. */
@@ -106,6 +123,65 @@ static bool emit_jump(struct gen *g, const struct blink_insn *i) {
     return true;
 }
 
+/*
+ * Calls and returns in linear memory. The host predicts returns by the calls it has seen, so a call
+ * of the guest makes one, and a return returns. Where to is looked up by the place on the stack of
+ * the return address, in jit_returns; the call site compares whether it is the guest's, too. For
+ * the one instruction that must find it on the stack the host's address takes the place of the
+ * guest's, which is in R11 then.
+ */
+
+/* RCX = the index into jit_returns of the return address right below RSP. */
+static void emit_return_index(struct emit *e) {
+    static const uint8_t cut[] = {0x0f, 0xb6, 0xc9}; /* movzx ecx, cl */
+    emit_rorx(e, BLINK_RCX, BLINK_RSP, 3);
+    emit_bytes(e, cut, sizeof cut);
+}
+
+/* pop (8f /0) or push (ff /6) gs:[rcx * 8 + jit_returns] */
+static void emit_return_slot(struct emit *e, uint32_t op, uint32_t reg) {
+    emit8(e, 0x65);
+    emit8(e, op);
+    emit8(e, 0x04 | reg << 3);
+    emit8(e, 0xcd);
+    emit32(e, CPU(jit_returns));
+}
+
+static bool predicts_returns(const struct gen *g) {
+    return !g->paged && g->self->has_bmi2;
+}
+
+/* Where the host returns to: the guest's return address is in R11. */
+static void emit_call_site(struct gen *g, uint64_t back) {
+    uint32_t held = g->held, fresh = g->fresh;
+    g->held = CARRIED;
+    track_return(g, 0, true);
+    emit_mend(&g->hot);
+    track_r11(g, 0);
+    branch_compare(&g->hot, back, g->glue->dispatch);
+    track_restore(g, BIT(BLINK_RCX));
+    emit_gs_load(&g->hot, BLINK_R11, HELD(BLINK_R11));
+    g->held = 0;
+    branch_exit(g, 1, back);
+    g->held = held;
+    g->fresh = fresh;
+}
+
+/* Ends before the push of the guest's return address, with RCX held. */
+static void emit_host_call(struct gen *g, const struct blink_insn *i, uint64_t back) {
+    struct emit *e = &g->hot;
+    track_hold(g, BIT(BLINK_RCX));
+    emit_return_index(e);
+    emit8(e, 0xe8);
+    emit32(e, 0);
+    uint32_t after = e->at;
+    emit_call_site(g, back);
+    emit_fix32(e, after - 4, e->at - after);
+    track_before(g, i, 8);
+    emit_return_slot(e, 0x8f, 0);
+    track_before(g, i, 0);
+}
+
 static bool emit_call(struct gen *g, const struct blink_insn *i) {
     uint64_t back = i->addr + i->len;
     bool direct = i->opnd[0].kind == BLINK_OPND_REL;
@@ -113,6 +189,10 @@ static bool emit_call(struct gen *g, const struct blink_insn *i) {
         g->code->exit_rip[0] = i->imm;
     else if (!target_to_r11(g, i))
         return false;
+    if (predicts_returns(g)) {
+        track_restore(g, direct ? ALL_REGS : ~CARRIED);
+        emit_host_call(g, i, back);
+    }
     if (!push_return(g, back, direct))
         return false;
     if (direct)
@@ -120,6 +200,17 @@ static bool emit_call(struct gen *g, const struct blink_insn *i) {
     else
         dispatch(g);
     return true;
+}
+
+/* R11 has the guest's return address, which is popped. */
+static void emit_host_return(struct gen *g) {
+    struct emit *e = &g->hot;
+    track_restore(g, ~CARRIED);
+    track_return(g, 0, false);
+    emit_return_index(e);
+    emit_return_slot(e, 0xff, 6);
+    track_return(g, 8, true);
+    emit8(e, 0xc3);
 }
 
 static bool emit_return(struct gen *g, const struct blink_insn *i) {
@@ -139,7 +230,10 @@ static bool emit_return(struct gen *g, const struct blink_insn *i) {
         emit_lea(e, BLINK_RSP, BLINK_RSP, BLINK_REG_NONE, by);
     }
     track_r11(g, 0);
-    dispatch(g);
+    if (!imm && predicts_returns(g))
+        emit_host_return(g);
+    else
+        dispatch(g);
     return true;
 }
 

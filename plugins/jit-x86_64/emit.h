@@ -114,6 +114,11 @@ static inline void emit_rorx(struct emit *e, uint32_t reg, uint32_t from, uint32
     emit8(e, 0xc0 | (reg & 7) << 3 | (from & 7));
     emit8(e, count);
 }
+/* mov [rsp - 8], r11: what the return address of the host replaced. */
+static inline void emit_mend(struct emit *e) {
+    static const uint8_t code[] = {0x4c, 0x89, 0x5c, 0x24, 0xf8};
+    emit_bytes(e, code, sizeof code);
+}
 /* jmp rel32 to a host address */
 static inline void emit_jmp(struct emit *e, uint64_t target) {
     emit8(e, 0xe9);

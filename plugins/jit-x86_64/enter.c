@@ -22,6 +22,7 @@ static void attach(struct blink_plugin *self, struct blink_cpu *cpu) {
         syscall(SYS_arch_prctl, ARCH_SET_GS, cpu);
     cpu->jit_private = self;
     cpu->jit_slot[SLOT_X87_USED] = 1;
+    cpu->jit_slot[SLOT_FLUSH] = self->flushes - 1;
 }
 
 static bool x87_is_zero(const struct blink_cpu *cpu) {
@@ -130,11 +131,21 @@ static struct point go_on(struct blink_plugin *self, struct blink_cpu *cpu, cons
     return (struct point){.target = c->hot.rx + (uint32_t)at, .x87 = (uint32_t)at >= c->x87};
 }
 
+/* Returns have nowhere to go but the tables: all code is new. */
+static void forget_returns(const struct blink_plugin *self, struct blink_cpu *cpu) {
+    const uint32_t count = sizeof cpu->jit_returns / sizeof cpu->jit_returns[0];
+    for (uint32_t k = 0; k < count; k++)
+        cpu->jit_returns[k] = self->any->astray;
+    cpu->jit_slot[SLOT_FLUSH] = self->flushes;
+}
+
 uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
                     const struct blink_jit_code *code, struct blink_jit_code **from,
                     uint32_t *exit) {
     struct point at = {.target = (uintptr_t)code->entry};
     attach(self, cpu);
+    if (cpu->jit_slot[SLOT_FLUSH] != self->flushes)
+        forget_returns(self, cpu);
     *from = NULL;
     while (at.target) {
         run(self, cpu, &at);
@@ -152,7 +163,8 @@ uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
         }
         if (kind == EXIT_LINK0 || kind == EXIT_LINK1) {
             cpu->rip = c->exit_rip[kind];
-            *from = c->core;
+            /* Core has no record of it once it is dropped. */
+            *from = __atomic_load_n(&c->dropped, __ATOMIC_ACQUIRE) ? NULL : c->core;
             *exit = kind;
             break;
         }

@@ -199,6 +199,15 @@ static void emit_miss(struct emit *e, const struct blink_plugin *self, struct gl
     emit_jmp(e, g->leave);
 }
 
+/* See struct glue. */
+static void emit_dispatch(struct emit *e, const struct blink_plugin *self, struct glue *g) {
+    g->astray = emit_here(e);
+    emit_mend(e);
+    g->dispatch = emit_here(e);
+    branch_dispatch(e, self);
+    g->dispatch_end = emit_here(e);
+}
+
 void glue_write(struct blink_plugin *self, const struct blink_jit_space *space) {
     struct glue *g = &self->glue[space->arena];
     struct emit e = {.rw = space->rw, .rx = (uintptr_t)space->rx, .cap = GLUE_ROOM};
@@ -207,6 +216,7 @@ void glue_write(struct blink_plugin *self, const struct blink_jit_space *space) 
     emit_enter(&e, self->has_avx, g);
     g->leave = emit_leave(&e, self->has_avx);
     emit_miss(&e, self, g);
+    emit_dispatch(&e, self, g);
     g->end = emit_here(&e);
     self->api.code_commit(self->host->machine, space, e.at);
     __atomic_store_n(&g->made, true, __ATOMIC_RELEASE);

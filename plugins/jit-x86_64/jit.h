@@ -26,6 +26,7 @@ enum {
     SLOT_RAX,       /* RAX in the second look-up of an indirect branch */
     SLOT_X87_USED,  /* the host's x87 registers may not be zero when they are nobody's */
     SLOT_MISS,      /* EXIT_MISS: where in the hot piece */
+    SLOT_FLUSH,     /* flushes when jit_returns was filled */
     SLOT_HELD = 16, /* and on: guest registers that are borrowed, by number */
 };
 /* What the host's x87 registers hold. */
@@ -83,6 +84,8 @@ struct span {
     uint16_t held;  /* a bit for each register */
     int8_t stack;   /* to be added to RSP */
     uint8_t kind;
+    uint8_t torn; /* below RSP, then, there is a host address: R11 belongs there */
+    uint8_t ours; /* a fault is not the guest's */
 };
 enum {
     SPAN_BEFORE, /* the instruction at `guest` has not begun */
@@ -149,6 +152,9 @@ struct glue {
     uint64_t enter[2];             /* void enter(void *target); [1] loads the upper halves of YMM */
     uint64_t checked[2], early[2]; /* between these a signal that comes would be missed */
     uint64_t leave, miss;
+    /* To the landing of the block at R11: after a return that was not foreseen, which has the stack
+     * mended first, and from elsewhere. */
+    uint64_t astray, dispatch, dispatch_end;
     /* In the second look-up: from miss_checked on a signal redirects the jump that ends it. */
     uint64_t miss_checked, miss_end, redirect;
 };
@@ -178,10 +184,11 @@ struct blink_plugin {
     const struct blink_host *host;
     struct blink_jit_host_iface api;
     bool has_avx;
-    bool has_bmi2; /* which look-ups in the TLB need */
+    bool has_bmi2; /* which look-ups in the TLB need, and returns */
     struct code_list list[MAX_ARENAS][KINDS];
     struct code **by_id; /* a reservation of MAX_CODES */
     uint32_t ids;
+    uint64_t flushes; /* and activations */
     /* Landing of the block at a RIP, by its low 16 bits, below 2 GiB; every entry is an atomic
      * pointer that is safe to jump to. */
     uint64_t *table;
@@ -222,8 +229,11 @@ const struct blink_operand *uses_memory(const struct blink_insn *i);
 /* track.c: the guest's state while code is written. */
 void track_begin(struct gen *g, const struct blink_insn *i); /* i comes next */
 void track_exit(struct gen *g, uint32_t exit);               /* RIP is that of the exit now */
-void track_after(struct gen *g, const struct blink_insn *i, int32_t stack); /* i is done */
-void track_r11(struct gen *g, int32_t stack);                               /* RIP is in R11 */
+void track_after(struct gen *g, const struct blink_insn *i, int32_t stack);  /* i is done */
+void track_before(struct gen *g, const struct blink_insn *i, int32_t stack); /* i has not begun */
+void track_r11(struct gen *g, int32_t stack);                                /* RIP is in R11 */
+/* The same on the way of a return: a fault is not the guest's; `torn`: see struct span. */
+void track_return(struct gen *g, int32_t stack, bool torn);
 /* Keep registers in their slots, which makes them free; and give them back. */
 void track_hold(struct gen *g, uint32_t mask);
 void track_restore(struct gen *g, uint32_t mask);
@@ -251,6 +261,10 @@ bool paged_push(struct gen *g, uint64_t value);
 bool paged_top_r11(struct gen *g);
 
 /* branch.c */
+/* To the landing of the block at the RIP in R11. RCX and R11 are held. */
+void branch_dispatch(struct emit *e, const struct blink_plugin *self);
+/* To host address `other` unless the RIP in R11 is `rip`; JRCXZ tests without a flag. */
+void branch_compare(struct emit *e, uint64_t rip, uint64_t other);
 bool branch_emit(struct gen *g, const struct blink_insn *i);
 /* JMP rel32 of exit `exit`, its displacement aligned. */
 void branch_exit(struct gen *g, uint32_t exit, uint64_t rip);
@@ -279,8 +293,8 @@ void withdraw(struct blink_plugin *self, struct code *code);
 /* recover.c: the code whose hot or cold piece has host address pc, or NULL. [signal] */
 struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t kind);
 /* The registers are the CPU's as the code left them at offset `at` of its hot piece: make them the
- * guest's, and RIP. [signal] */
-void recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at);
+ * guest's, and RIP. 1 if a fault there is not the guest's, else 0. [signal] */
+int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at);
 /* Where to go on at the CPU's RIP within the code, all slots filled: offset in its hot piece, or
  * -ENOENT. */
 int recover_resume(struct blink_cpu *cpu, const struct code *c);

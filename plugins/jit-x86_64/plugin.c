@@ -38,6 +38,7 @@ static void release(void *p, size_t size) {
 #define SECOND_BYTES (SECOND_SIZE * sizeof(struct code *))
 
 static void flush(struct blink_plugin *self) {
+    self->flushes++;
     for (uint32_t k = 0; k < self->ids; k++)
         free(self->by_id[k]);
     self->ids = 0;
@@ -124,11 +125,13 @@ static void unlink(struct blink_plugin *self, struct blink_jit_code *from, uint3
         patch(f, exit, (int32_t)(f->cold.rx + f->stub[exit] - (f->hot.rx + f->link[exit] + 4)));
 }
 
-/* The memory stays until the flush: a thread may be in it, and a signal may ask about it. */
+/* The memory stays until the flush: a thread may be in it, a signal may ask about it, and a return
+ * may come to where its call was, which leads on by the exit stub. */
 static void drop(struct blink_plugin *self, struct blink_jit_code *code) {
     struct code *c = code->jit_private;
     __atomic_store_n(&c->dropped, 1, __ATOMIC_SEQ_CST);
     withdraw(self, c);
+    unlink(self, code, 1);
     code->jit_private = NULL;
 }
 

@@ -4,7 +4,9 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "jit.h"
 
@@ -137,22 +139,32 @@ struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t
     return NULL;
 }
 
-void recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
+/* Give the stack its return address back. If it cannot be written any more, it need not be. */
+static void mend(const struct blink_cpu *cpu, uint64_t rip) {
+    struct iovec from = {&rip, sizeof rip};
+    struct iovec to = {(void *)(uintptr_t)(cpu->gpr[BLINK_RSP] - sizeof rip), sizeof rip};
+    process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+}
+
+int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     const struct span *s = span_at(c, at);
     uint64_t r11 = cpu->gpr[BLINK_R11];
     cpu->rip = c->rip;
     if (!s)
-        return;
+        return 0;
     for (uint32_t reg = 0; reg < 16; reg++)
         if (s->held & BIT(reg))
             cpu->gpr[reg] = cpu->jit_slot[SLOT_HELD + reg];
     cpu->gpr[BLINK_RSP] += (uint64_t)(int64_t)s->stack;
+    if (s->torn)
+        mend(cpu, r11);
     switch (s->kind) {
     case SPAN_R11: cpu->rip = r11; break;
     case SPAN_EXIT0: cpu->rip = c->exit_rip[0]; break;
     case SPAN_EXIT1: cpu->rip = c->exit_rip[1]; break;
     default: cpu->rip = c->rip + s->guest; break;
     }
+    return s->ours;
 }
 
 int recover_resume(struct blink_cpu *cpu, const struct code *c) {
@@ -168,14 +180,19 @@ int recover_resume(struct blink_cpu *cpu, const struct code *c) {
     return -ENOENT;
 }
 
-/* In the landing; at its last jump all is done. */
-static void land(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
-    cpu->rip = c->rip;
-    if (at >= c->landing_end)
-        return;
+/* On the way of an indirect branch. */
+static void arrive(struct blink_cpu *cpu) {
     cpu->rip = cpu->gpr[BLINK_R11];
     cpu->gpr[BLINK_R11] = cpu->jit_slot[SLOT_HELD + BLINK_R11];
     cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_HELD + BLINK_RCX];
+}
+
+/* In the landing; at its last jump all is done. */
+static void land(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
+    if (at >= c->landing_end)
+        cpu->rip = c->rip;
+    else
+        arrive(cpu);
 }
 
 static int in_glue(const struct blink_plugin *self, struct blink_cpu *cpu, uint64_t pc) {
@@ -195,14 +212,25 @@ static int in_glue(const struct blink_plugin *self, struct blink_cpu *cpu, uint6
     return -ENOENT;
 }
 
+/* The glue on whose way to a landing pc is, or NULL. */
+static const struct glue *in_dispatch(const struct blink_plugin *self, uint64_t pc) {
+    for (uint32_t a = 0; a < MAX_ARENAS; a++) {
+        const struct glue *g = &self->glue[a];
+        if (__atomic_load_n(&g->made, __ATOMIC_ACQUIRE) && pc >= g->astray && pc < g->dispatch_end)
+            return g;
+    }
+    return NULL;
+}
+
 int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc) {
     const ucontext_t *c = context;
-    int rc = in_glue(self, cpu, pc);
-    if (rc != -ENOENT)
+    const struct glue *glue = in_dispatch(self, pc);
+    int rc = glue ? 0 : in_glue(self, cpu, pc);
+    if (!glue && rc != -ENOENT)
         return rc;
-    const struct code *hot = recover_find(self, pc, HOT);
-    const struct code *cold = hot ? NULL : recover_find(self, pc, COLD);
-    if (!hot && !cold)
+    const struct code *hot = glue ? NULL : recover_find(self, pc, HOT);
+    const struct code *cold = glue || hot ? NULL : recover_find(self, pc, COLD);
+    if (!glue && !hot && !cold)
         return -ENOENT;
     /* The exit stubs run out by themselves. */
     if (cold && pc - cold->cold.rx < cold->landing)
@@ -210,8 +238,13 @@ int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *contex
     take_gprs(cpu, c);
     take_fp(self, cpu, c);
     if (hot)
-        recover_settle(cpu, hot, (uint32_t)(pc - hot->hot.rx));
-    else
+        return recover_settle(cpu, hot, (uint32_t)(pc - hot->hot.rx));
+    if (cold)
         land(cpu, cold, (uint32_t)(pc - cold->cold.rx));
-    return 0;
+    else
+        arrive(cpu);
+    if (!glue || pc != glue->astray)
+        return 0;
+    mend(cpu, cpu->rip);
+    return 1;
 }

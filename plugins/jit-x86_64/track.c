@@ -18,9 +18,14 @@ static void note(struct gen *g) {
     g->span[g->spans++] = s;
 }
 
-void track_begin(struct gen *g, const struct blink_insn *i) {
-    g->now = (struct span){.kind = SPAN_BEFORE, .guest = (uint16_t)(i->addr - g->block->rip)};
+void track_before(struct gen *g, const struct blink_insn *i, int32_t stack) {
+    g->now = (struct span){
+        .kind = SPAN_BEFORE, .guest = (uint16_t)(i->addr - g->block->rip), .stack = (int8_t)stack};
     note(g);
+}
+
+void track_begin(struct gen *g, const struct blink_insn *i) {
+    track_before(g, i, 0);
 }
 
 void track_exit(struct gen *g, uint32_t exit) {
@@ -37,6 +42,11 @@ void track_after(struct gen *g, const struct blink_insn *i, int32_t stack) {
 
 void track_r11(struct gen *g, int32_t stack) {
     g->now = (struct span){.kind = SPAN_R11, .stack = (int8_t)stack};
+    note(g);
+}
+
+void track_return(struct gen *g, int32_t stack, bool torn) {
+    g->now = (struct span){.kind = SPAN_R11, .stack = (int8_t)stack, .torn = torn, .ours = 1};
     note(g);
 }
 

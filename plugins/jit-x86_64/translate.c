@@ -9,7 +9,6 @@
 
 /* Worst case an instruction, and of all that stands apart from them. */
 #define INSN_ROOM 80u
-#define HOT_ALIGN 16u
 #define COLD_ROOM 128u
 #define MISS_ROOM 10u
 
@@ -18,19 +17,8 @@
  * slots. JRCXZ tests without a flag whether it is this block they want.
  */
 static void emit_landing(struct emit *e, const struct glue *glue, struct code *code) {
-    static const uint8_t add[] = {0x4a, 0x8d, 0x0c, 0x19}; /* lea rcx, [rcx + r11] */
-    static const uint8_t subtract[] = {0x49, 0x8d, 0x8b};  /* lea rcx, [r11 + disp32] */
-    static const uint8_t test[] = {0xe3, 0x05};            /* jrcxz over the jmp */
     code->landing = e->at;
-    if (code->rip <= INT32_MAX) {
-        emit_bytes(e, subtract, sizeof subtract);
-        emit32(e, (uint32_t)-code->rip);
-    } else {
-        emit_mov_imm(e, BLINK_RCX, -code->rip);
-        emit_bytes(e, add, sizeof add);
-    }
-    emit_bytes(e, test, sizeof test);
-    emit_jmp(e, glue->miss);
+    branch_compare(e, code->rip, glue->miss);
     emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
     emit_gs_load(e, BLINK_R11, HELD(BLINK_R11));
     code->landing_end = e->at;
@@ -197,8 +185,8 @@ static int reserve(struct blink_plugin *self, uint64_t near, uint32_t kind, uint
     return rc;
 }
 
-static void keep(struct code_list *list, struct code *code, uint32_t size, uint32_t align) {
-    list->used += (size + align - 1) & ~(align - 1);
+static void keep(struct code_list *list, struct code *code, uint32_t size) {
+    list->used += size;
     list->v[list->count] = code;
     __atomic_store_n(&list->count, list->count + 1, __ATOMIC_RELEASE);
 }
@@ -250,8 +238,8 @@ static int place_code(struct gen *g, struct code **out) {
     code = finish(g);
     if (!code)
         return -ENOMEM;
-    keep(&self->list[arena][HOT], code, code->hot.size, HOT_ALIGN);
-    keep(&self->list[arena][COLD], code, code->cold.size, 1);
+    keep(&self->list[arena][HOT], code, code->hot.size);
+    keep(&self->list[arena][COLD], code, code->cold.size);
     self->by_id[self->ids++] = code;
     perf_code(self, code);
     *out = code;

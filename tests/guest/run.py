@@ -43,6 +43,7 @@ CASES = {
     "async": [[]],
     "pointers": [[]],
     "stack": [[]],
+    "returns": [[]],
     "tls": [[]],
     "args": [[], ["one"], ["two words", "", "-v", "--", "caf\u00e9"], ["x" * 60000] * 2],
     "flags": [[]],

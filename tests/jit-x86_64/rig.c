@@ -211,7 +211,7 @@ static void on_fault(int signo, siginfo_t *info, void *context) {
         /* Hardware checks a read-modify-write for writing at once. */
         e->write |= e->vector == BLINK_EXC_PF && writes_memory(r->cpu.insn);
         interp_settle(&r->cpu);
-    } else if (rig_ops()->recover(r->jit, &r->cpu, c, greg(c, REG_RIP))) {
+    } else if (rig_ops()->recover(r->jit, &r->cpu, c, greg(c, REG_RIP)) < 0) {
         static const char text[] = "Bail out! a fault that recover() knows nothing of\n";
         ssize_t rc = write(1, text, sizeof text - 1);
         (void)rc;
@@ -242,11 +242,26 @@ static void set_breakpoints(const struct rig *r, bool on) {
 /* An event, as core would act on it. */
 static void come(struct rig *r, ucontext_t *c) {
     r->cpu.attention = BLINK_ATTN_SIGNAL;
-    if (rig_ops()->recover(r->jit, &r->cpu, c, greg(c, REG_RIP)))
+    if (rig_ops()->recover(r->jit, &r->cpu, c, greg(c, REG_RIP)) < 0)
         return;
     r->steps->left = true;
     r->end.reason = BLINK_EXIT_ATTENTION;
     unwind(r, c);
+}
+
+/* What recover() says here, which is not acted upon: the code runs on, and wants the host address
+ * back that recover() may have taken off the guest's stack. */
+static void ask(struct rig *r, ucontext_t *c) {
+    struct rig_steps *s = r->steps;
+    uint64_t pc = greg(c, REG_RIP), top = greg(c, REG_RSP) - 8;
+    uint8_t stack[16];
+    bool ours = !r->mem && top - r->base - RIG_DATA <= RIG_DATA_SIZE - sizeof stack;
+    memcpy(&r->copy, &r->cpu, CPU_PART);
+    if (ours)
+        memcpy(stack, (void *)(uintptr_t)top, sizeof stack);
+    s->at(s->arg, rig_ops()->recover(r->jit, &r->copy, c, pc), &r->copy);
+    if (ours)
+        memcpy((void *)(uintptr_t)top, stack, sizeof stack);
 }
 
 static void on_trap(int signo, siginfo_t *info, void *context) {
@@ -270,10 +285,8 @@ static void on_trap(int signo, siginfo_t *info, void *context) {
         return;
     }
     c->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
-    if (!s->at)
-        return;
-    memcpy(&r->copy, &r->cpu, CPU_PART);
-    s->at(s->arg, rig_ops()->recover(r->jit, &r->copy, c, pc), &r->copy);
+    if (s->at)
+        ask(r, c);
 }
 
 static void install(int signo, void (*handler)(int, siginfo_t *, void *)) {

@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 /* Increased by hand with every change to the layout below; the golden-file test notices. */
-#define BLINK_CPU_LAYOUT 4u
+#define BLINK_CPU_LAYOUT 5u
 
 /* Numbers of the general registers in gpr[]. */
 enum {
@@ -263,6 +263,7 @@ struct blink_cpu {
     void *abi_private;             /* the guest ABI's thread state */
     void *jit_private;             /* the active JIT's */
     uint64_t jit_slot[32];         /* scratch of the active JIT's generated code */
+    uint64_t jit_returns[256];     /* its, too: where returns go, by where on the stack */
 
     struct blink_tlb tlb; /* last; large, and most of it never touched */
 };

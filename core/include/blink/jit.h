@@ -95,8 +95,9 @@ struct blink_jit_ops {
     /*
      * The thread was stopped at `pc`, by a fault or by an asynchronous signal: put precise guest
      * state into cpu, rip at an instruction that has not begun. `context` is the host's ucontext_t.
-     * 0; -EAGAIN: the code at pc returns to core by itself, at once; -ENOENT: pc is not of this
-     * back end. [signal]
+     * 0, or 1 if a fault at pc is the back end's own and not the guest's, which goes on at rip;
+     * -EAGAIN: the code at pc returns to core by itself, at once; -ENOENT: pc is not of this back
+     * end. [signal]
      */
     int (*recover)(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc);
     /* Forget all code. [safepoint] */
