@@ -52,7 +52,6 @@ struct vcpu {
     uint64_t jumps_epoch; /* epoch in which `jumps` was last emptied */
     uint32_t step;        /* debugger: 1 until the wanted instruction has run; atomic */
     bool stepping;        /* a single step is under way */
-    bool trapping;        /* RFLAGS.TF was set when it began */
     bool intr;            /* system software: an interrupt waits at the controller */
 
     /* Signals; the slot is written by the handler on this thread. */
@@ -157,6 +156,12 @@ bool system_interrupt(struct vcpu *v);
 bool system_syscall(struct vcpu *v);
 bool system_halt(struct vcpu *v);
 void system_irq(struct vcpu *v); /* BLINK_ATTN_IRQ was set */
+/* Breakpoints of the debug registers: whether there are any; whether one stands at the next
+ * instruction, which then is a fault. */
+static inline bool system_watches(const struct vcpu *v) {
+    return v->exec->system && (v->cpu->dr[7] & 0xff);
+}
+bool system_breaks(struct vcpu *v);
 /* Before guest code: go on with it, or something was delivered instead, or the vCPU ends. */
 enum system_round { SYSTEM_GO, SYSTEM_AGAIN, SYSTEM_END };
 enum system_round system_round(struct vcpu *v);

@@ -94,13 +94,15 @@ bool vcpu_single(struct vcpu *v) {
 /* RFLAGS.TF or the debugger: one instruction, then the trap or the next stop. */
 static void step(struct vcpu *v) {
     struct blink_cpu *cpu = v->cpu;
-    bool trap = cpu->flags & BLINK_TF;
+    bool trap = (cpu->flags & BLINK_TF) || system_watches(v);
     if (!trap && !__atomic_load_n(&v->step, __ATOMIC_SEQ_CST)) {
         attention_clear(cpu, BLINK_ATTN_STEP);
         return;
     }
     if (!trap)
         attention_clear(cpu, BLINK_ATTN_STEP);
+    if (system_watches(v) && system_breaks(v))
+        return;
     cpu->shadow = 0;
     v->stepping = true;
     if (vcpu_single(v))
@@ -118,11 +120,14 @@ static void step_done(struct vcpu *v) {
     bool plain = cpu->exit_reason == BLINK_EXIT_BLOCK || cpu->exit_reason == BLINK_EXIT_ATTENTION ||
                  cpu->exit_reason == BLINK_EXIT_NONE;
     /* A load of SS puts the trap off, so that SP can follow. */
-    if ((cpu->flags & BLINK_TF) && plain && cpu->shadow != 2) {
+    bool trap = (cpu->flags & BLINK_TF) && cpu->shadow != 2;
+    uint32_t hits = v->context.watch_hits;
+    v->context.watch_hits = 0;
+    if (plain && (trap || hits)) {
         cpu->exit_reason = BLINK_EXIT_FAULT;
         cpu->exit_info = BLINK_EXC_DB;
         cpu->exit_error = 0;
-        cpu->dr[6] |= 0x4000;
+        cpu->dr[6] |= hits | (trap ? DR6_BS : 0);
     }
 }
 

@@ -138,6 +138,30 @@ static bool take(struct vcpu *v) {
     return deliver(v, (struct interp_event){vector, EVENT_EXTERNAL, 0}, v->cpu->rip);
 }
 
+/* ---- breakpoints ---- */
+
+bool system_breaks(struct vcpu *v) {
+    struct blink_cpu *cpu = v->cpu;
+    uint64_t at = cpu->seg[BLINK_SEG_CS].base + cpu->rip, hits = 0;
+    v->context.watch_hits = 0;
+    if ((cpu->mode & BLINK_MODE_BITS) != BLINK_MODE_BITS64)
+        at = (uint32_t)at;
+    for (uint32_t k = 0; k < 4; k++)
+        if ((cpu->dr[7] >> k * 2 & 3) && !(cpu->dr[7] >> (16 + k * 4) & 3) && cpu->dr[k] == at)
+            hits |= UINT64_C(1) << k;
+    bool resumes = cpu->flags & BLINK_RF;
+    cpu->flags &= ~(uint64_t)BLINK_RF;
+    if (!hits || resumes)
+        return false;
+    cpu->dr[6] |= hits;
+    cpu->exit_reason = BLINK_EXIT_FAULT;
+    cpu->exit_info = BLINK_EXC_DB;
+    cpu->exit_error = 0;
+    /* The handler goes on at the same instruction. */
+    cpu->flags |= BLINK_RF;
+    return true;
+}
+
 /* ---- rounds of the loop ---- */
 
 static void dropped(void *arg, struct block_info *info) {

@@ -4,6 +4,7 @@
  */
 #include "interp/alu.h"
 #include "interp/chain.h"
+#include "interp/segment.h"
 #include "interp/stack.h"
 
 /* clang-format off */
@@ -124,7 +125,8 @@ static const struct blink_insn *leave(struct blink_cpu *cpu, const struct blink_
     cpu->rip = next_rip(i);
     cpu->exit_reason = reason;
     cpu->exit_info = info;
-    cpu->exit_error = i->len;
+    /* Where it may be refused and be the culprit. */
+    cpu->exit_error = has_no_table(cpu) ? 0 : i->len;
     return NULL;
 }
 HANDLER(syscall) {

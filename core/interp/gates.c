@@ -238,6 +238,9 @@ static void set_flags(struct transfer *t, uint64_t fl) {
         mask |= BLINK_IOPL | BLINK_VIF | BLINK_VIP;
     if (t->size == 2)
         mask &= 0xffff;
+    /* It ends with the next instruction, which is looked at only where it makes a difference. */
+    if (!(cpu->dr[7] & DR7_ENABLED))
+        fl &= ~(uint64_t)BLINK_RF;
     blink_cpu_set_flags(cpu, (old & ~mask) | (fl & mask));
 }
 

@@ -26,7 +26,8 @@ static void check_port(struct blink_cpu *cpu, const struct blink_insn *i, uint16
         return;
     if (c->user_ports && c->bus && bus_port_claimed(c->bus, port, size))
         return;
-    if (c->user_ports || !(cpu->tr.attr & 0x80))
+    /* Only task states of 32 bits have a map. */
+    if (c->user_ports || (cpu->tr.attr & 0x88) != 0x88)
         RAISE(BLINK_EXC_GP, 0);
     /* The I/O permission map of the task-state segment. */
     uint16_t map = task_word(cpu, i, 0x66);

@@ -179,8 +179,26 @@ static uint32_t in_page(uint64_t a, uint32_t size) {
     return room < size ? room : size;
 }
 
+/* Data breakpoints: remembered until the instruction is done. AMD64 manual volume 2, 13.1.3. */
+static void watch(struct blink_cpu *cpu, uint64_t a, uint32_t size, bool write) {
+    static const uint8_t length[] = {1, 2, 8, 4};
+    struct interp_context *c = cpu->exec_private;
+    for (uint32_t k = 0; k < 4; k++) {
+        uint32_t how = cpu->dr[7] >> (16 + k * 4) & 15, wide = length[how >> 2];
+        uint64_t first = cpu->dr[k] & ~(uint64_t)(wide - 1);
+        bool on = (cpu->dr[7] >> k * 2 & 3) && (how & 3) && ((how & 3) == 3 || write);
+        if (on && (how & 3) != 2 && a < first + wide && first < a + size)
+            c->watch_hits |= 1u << k;
+    }
+}
+static inline bool watching(const struct blink_cpu *cpu) {
+    return cpu->dr[7] & DR7_ENABLED;
+}
+
 void interp_load_slow(struct blink_cpu *cpu, uint64_t a, void *out, uint32_t size, uint32_t rmw) {
     uint32_t access = rmw ? BLINK_PROT_WRITE : BLINK_PROT_READ, first = in_page(a, size);
+    if (watching(cpu))
+        watch(cpu, a, size, rmw);
     struct place p = translate(cpu, a, access), q = {NULL, 0};
     /* Both pages before the first byte: a device's registers may change by being read. */
     if (first < size)
@@ -192,6 +210,8 @@ void interp_load_slow(struct blink_cpu *cpu, uint64_t a, void *out, uint32_t siz
 
 void interp_store_slow(struct blink_cpu *cpu, uint64_t a, const void *in, uint32_t size) {
     uint32_t first = in_page(a, size);
+    if (watching(cpu))
+        watch(cpu, a, size, true);
     struct place p = translate(cpu, a, BLINK_PROT_WRITE), q = {NULL, 0};
     if (first < size)
         q = translate(cpu, a + first, BLINK_PROT_WRITE);
@@ -201,6 +221,8 @@ void interp_store_slow(struct blink_cpu *cpu, uint64_t a, const void *in, uint32
 }
 
 void *interp_atomic_slow(struct blink_cpu *cpu, uint64_t a, uint32_t size) {
+    if (watching(cpu))
+        watch(cpu, a, size, true);
     struct place p = translate(cpu, a, BLINK_PROT_WRITE);
     if (in_page(a, size) < size) {
         translate(cpu, a + in_page(a, size), BLINK_PROT_WRITE);

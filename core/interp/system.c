@@ -402,11 +402,12 @@ HANDLER(mov_to_segment) {
     CHAIN(i + 1, BLOCK_FALL, next_rip(i));
 }
 HANDLER(pop_segment) {
-    uint32_t seg = i->opnd[0].reg;
+    uint32_t seg = i->opnd[0].reg, width = stack_width(cpu);
     uint16_t v = (uint16_t)stack_peek(cpu, i, i->opsize, 0);
-    uint32_t width = i->opsize;
+    /* SP moves as wide as the old stack is. */
+    uint64_t sp = cpu->gpr[BLINK_RSP] + i->opsize;
     INTERP_FN(load_segment)(cpu, i, seg, v);
-    stack_move(cpu, width);
+    put_sized(cpu, BLINK_RSP, width, sp);
     shadow_if_ss(cpu, seg);
     if (seg == BLINK_SEG_SS)
         return leave_after(cpu, i);

@@ -77,7 +77,7 @@ static void fill(struct blink_cpu *cpu, uint64_t address, const void *host, cons
     t->write[k] = w->write && w->dirty && !code ? blink_tlb_tag(page) : blink_tlb_absent(k);
 }
 
-/* A watched page has no entry, so that every access to it comes by (see interp/watch.h). */
+/* A watched page has no entry, so that every access to it comes by (interp/slow.c). */
 static bool is_watched(const struct blink_cpu *cpu, uint64_t address) {
     if (!(cpu->dr[7] & 0xff))
         return false;

@@ -130,7 +130,7 @@ rule lar_lsl, 32
     movl $0x10, %eax
     larl %eax, %ecx
     jnz 3f
-    cmpl $0x00cf9300, %ecx
+    cmpl $0x00cf9200, %ecx
     jne 3f
     lsll %eax, %ecx
     jnz 3f

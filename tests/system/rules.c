@@ -336,8 +336,9 @@ static bool wrong(const char *what, uint64_t got, uint64_t want) {
 /* The frame of the handler: error code, RIP, CS, RFLAGS, and of an inner ring SP and SS. */
 static bool check_frame(struct blink_machine *m, const struct rule *r) {
     const struct blink_cpu *c = m->seen;
-    bool wide = r->mode == L64 || r->mode == L64U, inner = c->tr.attr && r->mode != REAL &&
-                (r->mode == P32U || r->mode == L64U || r->mode == V86);
+    bool wide = r->mode == L64 || r->mode == L64U,
+         inner = c->tr.attr && r->mode != REAL &&
+                 (r->mode == P32U || r->mode == L64U || r->mode == V86);
     uint32_t size = wide ? 8 : r->mode == REAL ? 2 : 4;
     uint64_t at = c->gpr[BLINK_RSP] + (wide ? 0 : c->seg[BLINK_SEG_SS].base), v;
     uint64_t culprit = CODE + (uint64_t)(r->culprit - r->code);
@@ -376,8 +377,9 @@ static bool check(struct blink_machine *m, const struct rule *r) {
         return m->value == 0xaa || wrong("the program's answer", m->value, 0xaa);
     if (m->port != (r->vector == DONE ? 0xf4 : r->vector)) {
         uint64_t at = m->seen->gpr[BLINK_RSP];
-        snprintf(why, sizeof why, "vector %#x came (top of its stack %#llx %#llx), not %#x", m->port,
-                 (unsigned long long)get(m, at, 4), (unsigned long long)get(m, at + 4, 4), r->vector);
+        snprintf(why, sizeof why, "vector %#x came (top of its stack %#llx %#llx), not %#x",
+                 m->port, (unsigned long long)get(m, at, 4), (unsigned long long)get(m, at + 4, 4),
+                 r->vector);
         return false;
     }
     return check_frame(m, r);
