@@ -285,8 +285,9 @@ static int work_mlock(void *host, size_t size, int how) {
 }
 
 static int64_t lock_range(struct lx_call *c, int how) {
-    uint64_t start = c->a[0] & ~PAGE_MASK, end = page_up(c->a[0] + c->a[1]);
-    if (end < start || c->a[0] + c->a[1] < c->a[0])
+    /* Linux takes a size that wraps to nothing for nothing. */
+    uint64_t start = c->a[0] & ~PAGE_MASK, end = start + page_up(c->a[1] + (c->a[0] & PAGE_MASK));
+    if (end < start)
         return -EINVAL;
     return each_piece(c, start, end, BLINK_PROT_READ, work_mlock, how);
 }

@@ -292,27 +292,37 @@ int64_t lx_sys_epoll_ctl(struct lx_call *c) {
         syscall(SYS_epoll_ctl, (int32_t)c->a[0], (int32_t)c->a[1], (int32_t)c->a[2], host));
 }
 
-#define EVENTS_AT_ONCE 512
+/* So many fit on the stack, and more than the other are never ready. */
+#define EVENTS_AT_ONCE 64
+#define EVENTS_MOST    (1 << 20)
 
-/* Fewer than asked for is always right. */
+static int64_t events_out(struct lx_call *c, const struct epoll_event *events, int64_t count) {
+    for (int64_t k = 0; k < count; k++) {
+        struct g_epoll_event g = {events[k].events, events[k].data.u64};
+        if (lx_out(c, c->a[1] + (uint64_t)k * sizeof g, &g, sizeof g) < 0)
+            return k ? k : -EFAULT;
+    }
+    return count;
+}
+
 static int64_t events_wait(struct lx_call *c, const struct timespec *timeout, int32_t ms) {
-    struct epoll_event events[EVENTS_AT_ONCE];
+    struct epoll_event few[EVENTS_AT_ONCE], *events = few;
     int32_t max = (int32_t)c->a[2];
     if (max > INT_MAX / (int)sizeof(struct g_epoll_event))
         max = -1; /* as bad */
-    if (max > EVENTS_AT_ONCE)
-        max = EVENTS_AT_ONCE;
+    if (max > EVENTS_MOST)
+        max = EVENTS_MOST;
+    if (max > EVENTS_AT_ONCE && !(events = malloc((size_t)max * sizeof *events)))
+        return -ENOMEM;
     bool user = lx_is_user(c, c->a[1], (uint32_t)c->a[2] * sizeof(struct g_epoll_event));
     void *to = user ? events : LX_BEYOND;
     int64_t rc =
         timeout
             ? LX_SYSCALL(c, SYS_epoll_pwait2, (int32_t)c->a[0], to, max, timeout, NULL, SIGSETSIZE)
             : LX_SYSCALL(c, SYS_epoll_pwait, (int32_t)c->a[0], to, max, ms, NULL, SIGSETSIZE);
-    for (int64_t k = 0; k < rc; k++) {
-        struct g_epoll_event g = {events[k].events, events[k].data.u64};
-        if (lx_out(c, c->a[1] + (uint64_t)k * sizeof g, &g, sizeof g) < 0)
-            return k ? k : -EFAULT;
-    }
+    rc = events_out(c, events, rc);
+    if (events != few)
+        free(events);
     return rc;
 }
 

@@ -51,6 +51,7 @@ CASES = {
     "features": [[]],
     "futex": [[]],
     "calls": [[]],
+    "rare": [[]],
     "clocks": [[]],
     "files": [[]],
     "ipc": [[]],
