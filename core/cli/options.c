@@ -44,6 +44,11 @@ static const struct row rows[] = {
     {0, "memory", required_argument, KEEP, "SIZE", "RAM of a machine for system software (64M)"},
     {0, "disk", required_argument, KEEP, "FILE[,ro|cow|rw]",
      "one more disk for system software (repeatable)"},
+    {0, "bios", required_argument, KEEP, "FILE", "a BIOS ROM in place of blink's own"},
+    {0, "display", required_argument, KEEP, "text|ansi|none",
+     "system software's screen: as text at the end, all along, or not"},
+    {0, "screenshot", required_argument, KEEP, "FILE",
+     "write the last screen to FILE, *.png or *.txt"},
     {'0', "argv0", no_argument, KEEP, NULL, "PROGRAM is followed by its argv[0]"},
     {'C', "root", required_argument, HAND_PATH, "DIR", "the program's \"/\" is DIR"},
     {'s', "strace", no_argument, HAND_ON, NULL, "trace system calls; twice: on entry too"},
@@ -169,6 +174,13 @@ static bool change_cpu(struct cli_options *o, const char *text) {
     return false;
 }
 
+static bool check_display(const char *text) {
+    if (!strcmp(text, "text") || !strcmp(text, "ansi") || !strcmp(text, "none"))
+        return true;
+    fprintf(stderr, "blink: --display=%s: there are text, ansi and none\n", text);
+    return false;
+}
+
 /* What each option does beyond being set for plugins to ask for. */
 static bool act(struct cli_options *o, const struct row *r, const char *value) {
     const char *name = r->name;
@@ -218,6 +230,8 @@ static bool act(struct cli_options *o, const struct row *r, const char *value) {
         return change_cpu(o, value);
     if (strcmp(name, "jit-cache") == 0)
         return parse_size(name, value, 1u << 20, UINT64_C(1) << 40, &o->jit_cache);
+    if (strcmp(name, "display") == 0)
+        return check_display(value);
     /* Above it are the registers of a PC's devices. */
     if (strcmp(name, "memory") == 0)
         return parse_size(name, value, 1u << 20, UINT64_C(3) << 30, &o->memory);

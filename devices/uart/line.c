@@ -32,7 +32,9 @@ static int open_tcp(struct line *l, const char *text) {
 int line_open(struct line *l, const struct blink_host *host, const struct blink_bus_iface *bus,
               const char *text) {
     *l = (struct line){.host = host, .bus = bus, .fd = -1, .other = -1};
-    if (!strcmp(text, "console"))
+    /* Of a console that is somebody else's keyboard nothing is read. */
+    l->ended = !strcmp(text, "output");
+    if (l->ended || !strcmp(text, "console"))
         return 0;
     if (!strcmp(text, "pty")) {
         l->kind = LINE_PTY;

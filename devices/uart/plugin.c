@@ -1,7 +1,8 @@
 /*
  * device-uart: a serial port, the 16550A of PCs. Arguments, all optional: port=N (0x3f8), irq=N
- * (4), and where the line leads: console, file=PATH, pty, or tcp=PORT on the loopback interface.
- * Life of the instance and its arguments; the chip is in uart.c.
+ * (4), and where the line leads: console, output (the console, which is not read), file=PATH, pty,
+ * or tcp=PORT on the loopback interface. Life of the instance and its arguments; the chip is in
+ * uart.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -51,8 +52,8 @@ static int configure(struct blink_plugin *u, char *text) {
     int r = bad ? -EINVAL : line_open(&u->line, u->host, &u->bus, line);
     if (r == -EINVAL)
         blink_log(u->host, BLINK_LOG_ERROR,
-                  "uart: %s: not an argument; give port=N, irq=N, console, file=PATH, pty or "
-                  "tcp=PORT",
+                  "uart: %s: not an argument; give port=N, irq=N, console, output, file=PATH, pty "
+                  "or tcp=PORT",
                   bad ? bad : line);
     return r;
 }

@@ -42,8 +42,8 @@ struct line {
     bool complained; /* a failure is named once, not at every byte */
 };
 
-/* "console", "file=PATH", "pty" or "tcp=PORT". 0, -EINVAL (not logged) if it is none of them, or
- * another -errno after a logged line. */
+/* "console", "output", "file=PATH", "pty" or "tcp=PORT". 0, -EINVAL (not logged) if it is none of
+ * them, or another -errno after a logged line. */
 int line_open(struct line *line, const struct blink_host *host, const struct blink_bus_iface *bus,
               const char *text);
 void line_close(struct line *line);

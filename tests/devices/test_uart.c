@@ -152,6 +152,18 @@ static void test_input(void **state) {
     assert_int_equal(fakehost_timers(f->fh), 0); /* nothing can come any more */
 }
 
+/* The console's input belongs to somebody else. */
+static void test_output_alone(void **state) {
+    struct fixture *f = *state;
+    begin(f, "output");
+    type(f, "x");
+    assert_int_equal(fakehost_timers(f->fh), 0);
+    out(f, LCR, 3);
+    out(f, DATA, 'y');
+    assert_int_equal(in(f, LSR), 0x60);
+    assert_string_equal(fakehost_console(f->fh, NULL), "y");
+}
+
 /* Input without a look at a register: by interrupt, gated by OUT2. */
 static void test_receive_interrupt(void **state) {
     struct fixture *f = *state;
@@ -467,7 +479,7 @@ static void test_arguments(void **state) {
     fakehost_log_clear(f->fh);
     assert_int_equal(f->ops->plugin.create(fakehost_host(f->fh), "irq=5,x", &f->device), -EINVAL);
     assert_string_equal(fakehost_log(f->fh),
-                        "uart: x: not an argument; give port=N, irq=N, console, "
+                        "uart: x: not an argument; give port=N, irq=N, console, output, "
                         "file=PATH, pty or tcp=PORT\n");
     fakehost_log_clear(f->fh);
     assert_int_equal(f->ops->plugin.create(fakehost_host(f->fh), "file=/no/such/file", &f->device),
@@ -523,6 +535,7 @@ int main(void) {
         DEVICE_TEST(test_registers),
         DEVICE_TEST(test_output),
         DEVICE_TEST(test_input),
+        DEVICE_TEST(test_output_alone),
         DEVICE_TEST(test_receive_interrupt),
         DEVICE_TEST(test_fifo_triggers),
         DEVICE_TEST(test_overrun_without_fifo),
