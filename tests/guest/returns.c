@@ -137,6 +137,39 @@ static void jumps(void) {
     printf("longjmp: %ld, deep: %ld\n", count, deep(30000));
 }
 
+/* Code that its own callee rewrites behind the call, warm and for the first time. */
+static uint8_t *page;
+static int wanted;
+static NOINLINE void rewrite(void) {
+    memcpy(page + 15, &wanted, 4);
+}
+
+static void rewritten(void) {
+    static const uint8_t code[] = {
+        0x48, 0x83, 0xec, 0x08,             /* sub rsp, 8 */
+        0x48, 0x8d, 0x05, 0,    0,    0, 0, /* lea rax, [rip] */
+        0xff, 0xd7,                         /* call rdi */
+        0x90, 0xb8, 0,    0,    0,    0,    /* nop; mov eax, imm32 */
+        0x48, 0x83, 0xc4, 0x08, 0xc3,       /* add rsp, 8; ret */
+    };
+    long good = 0;
+    for (int k = 0; k < 60; k++) {
+        page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                    0);
+        memcpy(page, code, sizeof code);
+        int (*run)(void (*)(void)) = (int (*)(void (*)(void)))(uintptr_t)page;
+        for (int n = 0; n < k; n++)
+            run(step_one);
+        for (int n = 0; n < 3; n++) {
+            wanted = k * 100 + n + 1;
+            good += run(rewrite) == wanted;
+            good += run(step_one) == wanted;
+        }
+        munmap(page, 4096);
+    }
+    printf("rewritten behind the call: %ld\n", good);
+}
+
 /* ---- signals ---- */
 
 static volatile long ticks, wrong;
@@ -175,6 +208,7 @@ int main(void) {
     printf("left below: %ld\n", left_below(ROUNDS));
     printf("elsewhere: %ld\n", elsewhere(ROUNDS));
     printf("thunks: %ld\n", by_thunk(ROUNDS, step_one));
+    rewritten();
     jumps();
     storm();
     return 0;
