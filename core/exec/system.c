@@ -223,7 +223,8 @@ bool system_halt(struct vcpu *v) {
         if (waits(v) || __atomic_load_n(&x->reset_wanted, __ATOMIC_SEQ_CST) ||
             (a & BLINK_ATTN_STEP))
             break;
-        if (!(cpu->flags & BLINK_IF) && wait < 0) {
+        /* Timers may be about to run, and end in nothing that it would take. */
+        if (!(cpu->flags & BLINK_IF)) {
             exec_log(x, BLINK_LOG_INFO, "halted for ever at %#llx; stopping",
                      (unsigned long long)cpu->rip);
             process_exit(x->options.hooks.machine, 0);
