@@ -5,6 +5,7 @@
  * it all. By the first vCPU's thread.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "bios.h"
@@ -61,6 +62,22 @@ static uint32_t bios_syscall(struct blink_plugin *b, struct blink_cpu *cpu) {
     return BLINK_ABI_UNHANDLED;
 }
 
+/* Signals by which a person ends the machine: orderly, so that its last screen is seen. */
+static const int ends[] = {SIGHUP, SIGINT, SIGTERM};
+
+static void watch_signals(struct blink_plugin *b) {
+    for (size_t k = 0; k < sizeof ends / sizeof ends[0]; k++)
+        b->exec.signal_watch(b->host->machine, ends[k], BLINK_SIGNAL_CATCH);
+}
+
+static uint32_t bios_signal(struct blink_plugin *b, struct blink_cpu *cpu) {
+    struct blink_signal signal = {.struct_size = sizeof signal};
+    if (b->exec.signal_take(cpu, &signal))
+        return BLINK_ABI_CONTINUE;
+    b->exec.exit_machine(b->host->machine, 128 + signal.signo);
+    return BLINK_ABI_END;
+}
+
 static int bios_start(struct blink_plugin *b, struct blink_cpu *cpu,
                       const struct blink_start *start) {
     const char *rom = b->host->option(b->host->machine, "bios");
@@ -68,6 +85,7 @@ static int bios_start(struct blink_plugin *b, struct blink_cpu *cpu,
     b->cpu = cpu;
     b->boot_drive = p->boot_drive;
     b->foreign = rom != NULL;
+    watch_signals(b);
     if (rom)
         return boot_foreign(b, rom);
     int rc = rom_install(b);
@@ -129,6 +147,7 @@ static const struct blink_abi_ops bios_ops = {
     .start = bios_start,
     .syscall = bios_syscall,
     .interrupt = bios_interrupt,
+    .signal = bios_signal,
 };
 
 static const struct blink_manifest bios_manifest = {

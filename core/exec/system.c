@@ -221,7 +221,7 @@ bool system_halt(struct vcpu *v) {
         int64_t wait = x->options.bus ? bus_run_timers(x->options.bus) : -1;
         system_irq(v);
         if (waits(v) || __atomic_load_n(&x->reset_wanted, __ATOMIC_SEQ_CST) ||
-            (a & BLINK_ATTN_STEP))
+            (a & (BLINK_ATTN_STEP | BLINK_ATTN_SIGNAL)))
             break;
         /* Timers may be about to run, and end in nothing that it would take. */
         if (!(cpu->flags & BLINK_IF)) {

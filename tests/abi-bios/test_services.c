@@ -3,6 +3,7 @@
  * ports and power.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "pc.h"
@@ -72,6 +73,16 @@ static void test_unexpected_exception(void **state) {
     assert_int_equal(fakehost_exec(pc->fh)->exit_status, 124);
     assert_string_equal(fakehost_log(pc->fh), "exception 0x6 in the guest at 2222:1111, which has "
                                               "no handler for it; stopping\n");
+}
+
+static void test_signals(void **state) {
+    struct pc *pc = *state;
+    struct blink_signal signal = {.struct_size = sizeof signal, .signo = SIGTERM};
+    assert_int_equal(fakehost_exec(pc->fh)->disposition[SIGINT], BLINK_SIGNAL_CATCH);
+    assert_int_equal(pc->ops->signal(pc->bios, pc->cpu), BLINK_ABI_CONTINUE);
+    fakehost_signal(pc->fh, &signal);
+    assert_int_equal(pc->ops->signal(pc->bios, pc->cpu), BLINK_ABI_END);
+    assert_int_equal(fakehost_exec(pc->fh)->exit_status, 128 + SIGTERM);
 }
 
 static void test_start_again(void **state) {
@@ -611,6 +622,7 @@ int main(void) {
         BIOS_TEST(test_vectors),
         BIOS_TEST(test_what_is_a_trap),
         BIOS_TEST(test_unexpected_exception),
+        BIOS_TEST(test_signals),
         BIOS_TEST(test_start_again),
         BIOS_TEST(test_data_area),
         BIOS_TEST(test_text_mode),
