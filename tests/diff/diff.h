@@ -179,6 +179,8 @@ struct worker *worker_create(const char *name, void (*work)(struct worker *w, vo
 /* In the worker: the last trial is done, wait for the next. */
 const struct trial *worker_next(struct worker *w, struct outcome **out);
 uint32_t worker_index(const struct worker *w); /* of the trial in the batch */
+/* Memory that all workers made after it see, zero. */
+void *worker_share(size_t size);
 /* In the tester: let it run the first `count` trials, and wait for their outcomes. If it dies the
  * tester says of what and ends. */
 void worker_start(struct worker *w, uint32_t count);
@@ -202,8 +204,14 @@ void cpu_save_state(const struct blink_cpu *cpu, struct state *s);
 bool guest_init(void);
 void guest_run(bool paged, const struct trial *t, struct outcome *out);
 
+/* What a back end made of the first instructions of trials, by operation. */
+struct jit_counts {
+    uint32_t copied, rewritten, handed_back;
+};
+
 struct looped_options {
     bool paged;
+    struct jit_counts *counts;  /* of BLINK_OP_COUNT, shared with the tester; or NULL */
     const char *jit;            /* its shared object */
     const struct outcome *host; /* the host's, of the trials to be run */
 };
@@ -221,6 +229,8 @@ const struct outcome *sides_host(uint32_t k);
 /* NULL if the side was not wanted. */
 const struct outcome *sides_outcome(uint32_t side, uint32_t k);
 void sides_finish(void);
+/* Of the JIT side in linear memory, so far. */
+const struct jit_counts *sides_jit_counts(void);
 
 /* ---- compare.c ---- */
 
@@ -241,6 +251,16 @@ enum {
  */
 uint32_t outcomes_differ(const struct trial *t, const struct outcome *host,
                          const struct outcome *guest, FILE *out);
+
+/* ---- coverage.c ---- */
+
+/* The page about all operations, in HTML: how many of `cases` each has, of `seed`, and what becomes
+ * of it on each side. False: it cannot be made here. */
+bool coverage_print(uint64_t seed, uint32_t cases, const char *jit);
+
+/* The seed of one case, and how many of the fixed slice's cases fall to a mode. */
+uint64_t case_seed(uint64_t seed, uint32_t mode, uint32_t op, uint32_t index);
+uint32_t case_share(uint32_t mode, uint32_t op, uint32_t cases);
 
 /* ---- report.c ---- */
 

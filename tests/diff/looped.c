@@ -27,8 +27,11 @@ struct blink_machine {
     struct blink_cpu *cpu;
     struct blink_host host;
     struct mem_hooks hooks;
-    const struct blink_jit_ops *jit;
+    const struct blink_jit_ops *jit; /* the plugin's */
+    struct blink_jit_ops counting;   /* the same with a translate that counts */
+    struct blink_jit_host_iface jit_host;
     struct blink_plugin *jit_self;
+    struct jit_counts *counts;
     uint8_t *code, *data; /* the guest's memory, writable */
     struct worker *worker;
     const struct trial *trial; /* under way, or NULL */
@@ -150,6 +153,43 @@ static const struct blink_abi_ops abi = {
     .thread_end = thread_end,
 };
 
+/* ---- what becomes of instructions: of those that are first in their trial ---- */
+
+/* Trampoline state: the services that count have no other way to it. */
+static struct blink_machine *counted;
+
+static struct jit_counts *counts_at(uint64_t rip) {
+    const struct blink_machine *m = counted;
+    bool first = m->trial && m->trial->count == 1 && rip == trial_start(m->trial);
+    return m->counts && first ? &m->counts[m->trial->focus] : NULL;
+}
+
+static uint32_t count_interpreted(struct blink_cpu *cpu, const struct blink_insn *insn) {
+    struct jit_counts *c = counts_at(cpu->rip);
+    if (c)
+        c->handed_back++;
+    return jit_host_iface.interpret(cpu, insn);
+}
+
+/* Copied is what stands in the code as it stood in the guest. A few bytes may be anywhere by
+ * chance: they must be at its beginning, behind a mark for x87 instructions that is always the
+ * same. */
+static bool is_copied(const struct blink_insn *i, const struct blink_jit_code *code) {
+    size_t room = i->len > 2 ? code->size : op_classes[i->op] < BLINK_CLASS_X87 ? i->len : 16u;
+    return memmem(code->entry, room, i->raw, i->len) != NULL;
+}
+
+static int count_translated(struct blink_plugin *self, const struct blink_jit_block *block,
+                            struct blink_jit_code *code) {
+    int rc = counted->jit->translate(self, block, code);
+    struct jit_counts *c = rc ? NULL : counts_at(block->rip);
+    if (c && is_copied(block->insns, code))
+        c->copied++;
+    else if (c)
+        c->rewritten++;
+    return rc;
+}
+
 /* ---- the machine ---- */
 
 static void log_line(struct blink_machine *m, int32_t level, const char *text) {
@@ -162,8 +202,7 @@ static int32_t log_enabled(struct blink_machine *m, int32_t level) {
     return level <= BLINK_LOG_WARN;
 }
 static const void *get_iface(struct blink_machine *m, const char *id) {
-    (void)m;
-    return strcmp(id, BLINK_IFACE_JIT_HOST) ? NULL : &jit_host_iface;
+    return strcmp(id, BLINK_IFACE_JIT_HOST) ? NULL : &m->jit_host;
 }
 static const char *option(struct blink_machine *m, const char *name) {
     (void)m, (void)name;
@@ -175,7 +214,7 @@ static void last_words(struct blink_machine *m) {
 static int find_jit(struct blink_machine *m, const char *name, const struct blink_jit_ops **ops,
                     struct blink_plugin **self) {
     (void)name;
-    *ops = m->jit;
+    *ops = m->counts ? &m->counting : m->jit;
     *self = m->jit_self;
     return 0;
 }
@@ -222,7 +261,12 @@ static void make_jit(struct blink_machine *m, const char *path) {
                                   .log_enabled = log_enabled,
                                   .get_iface = get_iface,
                                   .option = option};
+    m->jit_host = jit_host_iface;
+    m->jit_host.interpret = count_interpreted;
     m->jit = fakehost_load(path, BLINK_KIND_JIT, "x86_64");
+    if (m->jit)
+        m->counting = *m->jit;
+    m->counting.translate = count_translated;
     int rc = m->jit ? m->jit->plugin.create(&m->host, "", &m->jit_self) : -ENOENT;
     if (rc == 0)
         rc = exec_set_jit(m->exec, "x86_64");
@@ -240,7 +284,9 @@ void looped_work(struct worker *w, void *arg) {
     int rc = m ? exec_create(&o, &m->exec) : -ENOMEM;
     if (rc)
         give_up("exec_create", rc);
+    counted = m;
     m->worker = w;
+    m->counts = lo->counts;
     m->native = lo->paged ? NULL : lo->host;
     make_memory(m, lo->paged);
     exec_set_mem(m->exec, m->mem);

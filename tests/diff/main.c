@@ -26,6 +26,7 @@ struct options {
     uint32_t jobs;
     uint32_t failures; /* shown of one operation */
     bool list;
+    bool coverage;
     FILE *tap; /* where results go in the Test Anything Protocol, or NULL */
 };
 
@@ -40,7 +41,7 @@ static double now(void) {
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-static uint64_t case_seed(uint64_t seed, uint32_t mode, uint32_t op, uint32_t index) {
+uint64_t case_seed(uint64_t seed, uint32_t mode, uint32_t op, uint32_t index) {
     struct rng r = {seed};
     r.s = rng_next(&r) ^ ((uint64_t)mode << 56 | (uint64_t)op << 40 | index);
     return rng_next(&r);
@@ -105,8 +106,8 @@ static bool wanted(const struct options *o, uint32_t mode, uint32_t op) {
 }
 
 /* In a test most operations have most of their cases in 64-bit code. */
-static uint32_t share_of(const struct options *o, uint32_t mode, uint32_t op, uint32_t count) {
-    return o->tap && mode && shapes_count(0, op) ? count / 5 : count;
+uint32_t case_share(uint32_t mode, uint32_t op, uint32_t cases) {
+    return mode && shapes_count(0, op) ? cases / 5 : cases;
 }
 
 static void run_all(const struct options *o, uint32_t first, uint32_t count, struct totals *t) {
@@ -114,7 +115,10 @@ static void run_all(const struct options *o, uint32_t first, uint32_t count, str
         for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
             if (wanted(o, mode, op))
                 run_op(o, mode, op, o->one >= 0 ? (uint32_t)o->one : first,
-                       o->one >= 0 ? 1 : share_of(o, mode, op, count), t);
+                       o->one >= 0 ? 1
+                       : o->tap    ? case_share(mode, op, count)
+                                   : count,
+                       t);
 }
 
 static void list_excluded(void) {
@@ -132,32 +136,40 @@ static void list_excluded(void) {
     }
 }
 
+static struct totals *shared; /* of all jobs */
+
+static void add_totals(const struct totals *t) {
+    __atomic_fetch_add(&shared->cases, t->cases, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&shared->failures, t->failures, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&shared->failed_ops, t->failed_ops, __ATOMIC_SEQ_CST);
+}
+
+/* Jobs take turns at the rounds, or have a share of the cases each. */
 static int run(const struct options *o, uint32_t job) {
     struct totals totals = {0, 0, 0, 0};
-    double start = now(), end = start + o->minutes * 60;
+    double end = now() + o->minutes * 60;
     if (!sides_init(o->sides, o->jit)) {
         fprintf(stderr, "diff: cannot set up the sides\n");
         return 2;
     }
+    uint32_t first = (uint32_t)((uint64_t)o->cases * job / o->jobs);
+    uint32_t next = (uint32_t)((uint64_t)o->cases * (job + 1) / o->jobs);
     if (o->minutes > 0)
         for (uint32_t round = job; now() < end; round += o->jobs)
             run_all(o, round * BATCH, BATCH, &totals);
     else
-        run_all(o, 0, o->cases, &totals);
+        run_all(o, first, next - first, &totals);
     sides_finish();
-    if (o->tap)
-        fflush(o->tap);
-    else
-        printf("%" PRIu64 " cases, %" PRIu64 " differences in %u operations, seed %" PRIu64
-               ", %.0f cases a second\n",
-               totals.cases, totals.failures, totals.failed_ops, o->seed,
-               (double)totals.cases / (now() - start));
+    add_totals(&totals);
     return totals.failures ? 1 : 0;
 }
 
-/* Several jobs: each its own two sides, taking turns at the rounds. */
 static int run_jobs(const struct options *o) {
+    double start = now();
     int worst = 0, status;
+    shared = worker_share(sizeof *shared);
+    if (!shared)
+        return 2;
     for (uint32_t k = 1; k < o->jobs; k++)
         if (fork() == 0) {
             int code = run(o, k);
@@ -169,6 +181,13 @@ static int run_jobs(const struct options *o) {
         int code = WIFEXITED(status) ? WEXITSTATUS(status) : 2;
         worst = code > worst ? code : worst;
     }
+    if (o->tap)
+        fflush(o->tap);
+    else
+        printf("%" PRIu64 " cases, %" PRIu64 " differences in %u operations, seed %" PRIu64
+               ", %.0f cases a second\n",
+               shared->cases, shared->failures, shared->failed_ops, o->seed,
+               (double)shared->cases / (now() - start));
     return worst;
 }
 
@@ -177,7 +196,7 @@ static int usage(void) {
         stderr,
         "usage: diff [--seed N] [--cases N] [--mode 64|32|16] [--op NAME] [--case N] [--minutes N] "
         "[--jobs N] [--failures N] [--decoder FILE] [--jit FILE] [--sides LIST] "
-        "[--list] [--tap]\n");
+        "[--list] [--coverage] [--tap]\n");
     return 2;
 }
 
@@ -200,11 +219,11 @@ static bool parse_sides(const char *text, uint32_t *sides) {
 
 static bool parse(int argc, char **argv, struct options *o) {
     static const struct option names[] = {
-        {"seed", 1, NULL, 's'},     {"cases", 1, NULL, 'n'},   {"op", 1, NULL, 'o'},
-        {"case", 1, NULL, 'c'},     {"minutes", 1, NULL, 'm'}, {"jobs", 1, NULL, 'j'},
-        {"failures", 1, NULL, 'f'}, {"decoder", 1, NULL, 'd'}, {"list", 0, NULL, 'l'},
-        {"tap", 0, NULL, 't'},      {"jit", 1, NULL, 'J'},     {"sides", 1, NULL, 'S'},
-        {"mode", 1, NULL, 'M'},     {NULL, 0, NULL, 0},
+        {"seed", 1, NULL, 's'},     {"cases", 1, NULL, 'n'},    {"op", 1, NULL, 'o'},
+        {"case", 1, NULL, 'c'},     {"minutes", 1, NULL, 'm'},  {"jobs", 1, NULL, 'j'},
+        {"failures", 1, NULL, 'f'}, {"decoder", 1, NULL, 'd'},  {"list", 0, NULL, 'l'},
+        {"tap", 0, NULL, 't'},      {"jit", 1, NULL, 'J'},      {"sides", 1, NULL, 'S'},
+        {"mode", 1, NULL, 'M'},     {"coverage", 0, NULL, 'C'}, {NULL, 0, NULL, 0},
     };
     int c;
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1)
@@ -223,6 +242,7 @@ static bool parse(int argc, char **argv, struct options *o) {
             if (!parse_sides(optarg, &o->sides))
                 return false;
             break;
+        case 'C': o->coverage = true; break;
         case 'l': o->list = true; break;
         case 't': o->tap = stderr; break; /* main() puts it right */
         default: return false;
@@ -268,6 +288,8 @@ int main(int argc, char **argv) {
         list_excluded();
         return 0;
     }
+    if (o.coverage)
+        return coverage_print(o.seed, o.cases, o.jit) ? 0 : 2;
     if (o.minutes > 0 && o.jobs == 1)
         o.jobs = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
     if (o.tap)

@@ -10,6 +10,7 @@ static struct outcome outcomes[SIDE_JIT][BATCH]; /* of the interpreter */
 static const struct outcome *host, *got[SIDE_COUNT];
 static struct worker *native, *looped[SIDE_COUNT];
 static struct looped_options options[SIDE_COUNT];
+static struct jit_counts *counts;
 static uint32_t sides;
 
 bool sides_init(uint32_t wanted, const char *jit) {
@@ -18,11 +19,16 @@ bool sides_init(uint32_t wanted, const char *jit) {
     native = worker_create("host", native_work, NULL);
     if (!native)
         return false;
+    counts = worker_share(BLINK_OP_COUNT * sizeof *counts);
+    if (!counts)
+        return false;
     for (uint32_t k = SIDE_JIT; k < SIDE_COUNT; k++) {
         if (!(sides >> k & 1))
             continue;
-        options[k] = (struct looped_options){
-            .paged = k == SIDE_JIT_PAGED, .jit = jit, .host = worker_outcomes(native)};
+        options[k] = (struct looped_options){.paged = k == SIDE_JIT_PAGED,
+                                             .jit = jit,
+                                             .counts = k == SIDE_JIT ? counts : NULL,
+                                             .host = worker_outcomes(native)};
         looped[k] = worker_create(side_names[k], looped_work, &options[k]);
         if (!looped[k])
             return false;
@@ -61,4 +67,8 @@ void sides_finish(void) {
     worker_destroy(native);
     for (uint32_t k = 0; k < SIDE_COUNT; k++)
         worker_destroy(looped[k]);
+}
+
+const struct jit_counts *sides_jit_counts(void) {
+    return counts;
 }

@@ -31,14 +31,14 @@ struct worker {
 
 static struct trial *trials;
 
-static void *share(size_t size) {
+void *worker_share(size_t size) {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
 struct trial *worker_trials(void) {
     if (!trials)
-        trials = share(BATCH * sizeof *trials);
+        trials = worker_share(BATCH * sizeof *trials);
     return trials;
 }
 
@@ -95,7 +95,7 @@ const struct outcome *worker_outcomes(const struct worker *w) {
 
 struct worker *worker_create(const char *name, void (*work)(struct worker *w, void *arg),
                              void *arg) {
-    struct worker *w = worker_trials() ? share(sizeof *w) : NULL;
+    struct worker *w = worker_trials() ? worker_share(sizeof *w) : NULL;
     if (!w)
         return NULL;
     w->name = name;
