@@ -168,6 +168,13 @@ bool bus_acknowledge(struct blink_bus *bus, uint32_t *vector) {
     return taken;
 }
 
+void bus_set_clock(struct blink_bus *bus, uint64_t (*clock)(void *arg), void *arg) {
+    bus_lock(bus);
+    bus->clock = clock;
+    bus->clock_arg = arg;
+    bus_unlock(bus);
+}
+
 uint64_t bus_now(struct blink_bus *bus) {
-    return host_now() - bus->origin;
+    return bus->clock ? bus->clock(bus->clock_arg) : host_now() - bus->origin;
 }

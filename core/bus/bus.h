@@ -77,6 +77,8 @@ bool bus_acknowledge(struct blink_bus *bus, uint32_t *vector);
 /* Time since creation in nanoseconds, and timers. bus_run_timers calls what is due, in order of
  * time, but not what those calls start anew, and returns the nanoseconds until the next one, or
  * -1. [vcpu] */
+/* Where the time comes from, in place of the host's clock since creation. [main] */
+void bus_set_clock(struct blink_bus *bus, uint64_t (*now)(void *arg), void *arg);
 uint64_t bus_now(struct blink_bus *bus);
 int bus_timer_start(struct blink_bus *bus, struct blink_plugin *self, uint64_t when,
                     blink_bus_timer call, void *arg, uint32_t *out);

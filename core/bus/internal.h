@@ -72,7 +72,9 @@ struct blink_bus {
     struct blink_plugin *controller; /* of interrupts, may be NULL */
     blink_bus_line controller_line;
     blink_bus_acknowledge controller_acknowledge;
-    bool intr;       /* its output */
+    bool intr;                    /* its output */
+    uint64_t (*clock)(void *arg); /* may be NULL */
+    void *clock_arg;
     uint64_t origin; /* host's monotonic time of creation */
     int console_in, console_out;
     bus_memory_claimed *memory; /* NULL: memory cannot be claimed */

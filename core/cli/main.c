@@ -267,6 +267,7 @@ static int run(struct cli *c) {
         .settings = o->settings,
         .paged = o->paged,
         .realmode = o->realmode,
+        .icount = o->icount,
         .memory = o->memory,
         .disks = o->disks.v,
         .cpu_model = o->cpu_given ? &o->cpu_model : NULL,

@@ -42,6 +42,8 @@ static const struct row rows[] = {
     {'r', "realmode", no_argument, KEEP, NULL,
      "PROGRAM is system software: a boot sector or the image of a disk"},
     {0, "memory", required_argument, KEEP, "SIZE", "RAM of a machine for system software (64M)"},
+    {0, "clock", required_argument, KEEP, "icount|host",
+     "time of system software: counted in instructions, or the host's (default)"},
     {0, "disk", required_argument, KEEP, "FILE[,ro|cow|rw]",
      "one more disk for system software (repeatable)"},
     {0, "bios", required_argument, KEEP, "FILE", "a BIOS ROM in place of blink's own"},
@@ -232,6 +234,12 @@ static bool act(struct cli_options *o, const struct row *r, const char *value) {
         return parse_size(name, value, 1u << 20, UINT64_C(1) << 40, &o->jit_cache);
     if (strcmp(name, "display") == 0)
         return check_display(value);
+    if (strcmp(name, "clock") == 0) {
+        o->icount = strcmp(value, "icount") == 0;
+        if (!o->icount && strcmp(value, "host") != 0)
+            fprintf(stderr, "blink: --clock=%s: neither icount nor host\n", value);
+        return o->icount || strcmp(value, "host") == 0;
+    }
     /* Above it are the registers of a PC's devices. */
     if (strcmp(name, "memory") == 0)
         return parse_size(name, value, 1u << 20, UINT64_C(3) << 30, &o->memory);

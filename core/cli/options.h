@@ -21,7 +21,7 @@ enum cli_action { CLI_RUN, CLI_HELP, CLI_VERSION, CLI_LIST_PLUGINS, CLI_LIST_PLU
 
 struct cli_options {
     enum cli_action action;
-    bool verbose, very_verbose, errors_too, paged, argv0, stats, realmode;
+    bool verbose, very_verbose, errors_too, paged, argv0, stats, realmode, icount;
     const char *log, *root, *decoder;
     const char *exec_host; /* handed on by respawn */
     int exec_fd, exec_env; /* likewise; -1 */

@@ -1,6 +1,8 @@
 /*
  * Timers and interrupt lines of the bus reach the first vCPU: as attention, and for timers by an
- * alarm of the host that ends guest code and blocking calls when the next one is due.
+ * alarm of the host that ends guest code and blocking calls when the next one is due. With virtual
+ * time (exec_options.icount) there are no alarms: time is the number of instructions, timers are
+ * due at one of them, and HLT moves on to the next.
  */
 #include <string.h>
 #include <time.h>
@@ -24,6 +26,43 @@ static void notify(void *arg, uint32_t attention) {
     }
     pthread_mutex_unlock(&x->lock);
 }
+
+/* ---- virtual time ---- */
+
+/* A processor of 100 million instructions a second. */
+#define NS_AN_INSTRUCTION 10u
+
+static uint64_t virtual_now(void *arg) {
+    const struct vcpu *v = arg;
+    const struct blink_cpu *cpu = v->cpu;
+    uint64_t done = cpu->icount;
+    /* What of the present block came before the instruction that asks. */
+    if (v->in_guest && cpu->insn) {
+        const struct blink_insn *end = interp_block_end(cpu->insn);
+        done += (uint64_t)(cpu->insn - ((const struct block *)(uintptr_t)end->imm)->insns);
+    }
+    return done * NS_AN_INSTRUCTION + v->skipped;
+}
+
+static uint64_t virtual_clock(struct blink_cpu *cpu) {
+    return virtual_now(vcpu_of(cpu));
+}
+
+uint64_t clock_left(const struct vcpu *v) {
+    return v->deadline > v->cpu->icount ? v->deadline - v->cpu->icount : 0;
+}
+
+void clock_skip(struct vcpu *v, uint64_t ns) {
+    v->skipped += ns;
+}
+
+void clock_virtual(struct vcpu *v) {
+    v->context.clock = virtual_clock;
+    bus_set_clock(v->exec->options.bus, virtual_now, v);
+    attention_set(v->cpu, BLINK_ATTN_CLOCK | BLINK_ATTN_TIMER);
+}
+
+/* ---- both ---- */
 
 void clock_attach(struct exec *x) {
     struct blink_bus *bus = x->options.bus;
@@ -51,6 +90,12 @@ static bool make_alarm(struct vcpu *v) {
 void clock_attend(struct vcpu *v) {
     struct blink_bus *bus = v->exec->options.bus;
     int64_t wait = bus ? bus_run_timers(bus) : -1;
+    if (v->context.clock) {
+        v->deadline = wait < 0 ? UINT64_MAX
+                               : v->cpu->icount +
+                                     ((uint64_t)wait + NS_AN_INSTRUCTION - 1) / NS_AN_INSTRUCTION;
+        return;
+    }
     if (wait < 0 || !make_alarm(v))
         return;
     struct itimerspec when = {.it_value = {wait / 1000000000, wait % 1000000000}};
@@ -63,6 +108,8 @@ void clock_attend(struct vcpu *v) {
 void clock_detach(struct vcpu *v) {
     if (v->exec->first == v && v->exec->options.bus)
         bus_set_notify(v->exec->options.bus, NULL, NULL);
+    if (v->context.clock)
+        bus_set_clock(v->exec->options.bus, NULL, NULL);
     if (v->has_alarm)
         timer_delete(v->alarm);
     v->has_alarm = false;

@@ -54,6 +54,7 @@ struct exec_options {
     struct blink_bus *bus;
     bool user_ports;               /* devices were asked for: their ports may be used at CPL 3 */
     const struct cpu_model *model; /* of all vCPUs; NULL: everything */
+    bool icount;                   /* time of system software is counted in instructions */
     uint64_t jit_cache;            /* most bytes of translated code; 0: the default */
     uint32_t jit_warm; /* runs of a block after which it is translated; 0: the default */
 };

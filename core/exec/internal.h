@@ -52,7 +52,9 @@ struct vcpu {
     uint64_t jumps_epoch; /* epoch in which `jumps` was last emptied */
     uint32_t step;        /* debugger: 1 until the wanted instruction has run; atomic */
     bool stepping;        /* a single step is under way */
-    bool intr;            /* system software: an interrupt waits at the controller */
+    /* Virtual time: instructions at which the next timer is due; what HLT has skipped, in ns. */
+    uint64_t deadline, skipped;
+    bool intr; /* system software: an interrupt waits at the controller */
 
     /* Signals; the slot is written by the handler on this thread. */
     volatile sig_atomic_t in_guest; /* a host fault is the guest's */
@@ -225,6 +227,10 @@ void signals_die(struct blink_machine *machine, int32_t signo);
 void clock_attach(struct exec *exec); /* before it runs */
 void clock_attend(struct vcpu *v);    /* call what is due and set the alarm for the next */
 void clock_detach(struct vcpu *v);    /* on its thread, at its end */
+void clock_virtual(struct vcpu *v);   /* the first vCPU's time is virtual from now on */
+/* Virtual time, see exec_options.icount: instructions until a timer is due; ns that HLT skips. */
+uint64_t clock_left(const struct vcpu *v);
+void clock_skip(struct vcpu *v, uint64_t ns);
 bool clock_rings(const struct vcpu *v, const siginfo_t *info); /* the alarm of v. [signal] */
 void clock_forked(struct vcpu *v);                             /* in the child */
 int signals_kick_number(void);

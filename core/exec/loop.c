@@ -187,6 +187,11 @@ static void run_block(struct vcpu *v) {
         v->jit_from = NULL;
         return;
     }
+    /* With virtual time a timer is due at an exact instruction. */
+    if (v->context.clock && b->count > clock_left(v)) {
+        vcpu_single(v);
+        return;
+    }
     if (wants_jit(v, b)) {
         jit_run(v, b);
         return;

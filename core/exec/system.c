@@ -198,6 +198,8 @@ enum system_round system_round(struct vcpu *v) {
         __atomic_store_n(&v->exec->reset_wanted, 0, __ATOMIC_SEQ_CST);
         return reset(v) ? SYSTEM_AGAIN : SYSTEM_END;
     }
+    if (v->context.clock && clock_left(v) == 0)
+        clock_attend(v);
     if (v->context.remapped) {
         v->context.remapped = 0;
         forget_code(v);
@@ -207,6 +209,14 @@ enum system_round system_round(struct vcpu *v) {
         return take(v) ? SYSTEM_AGAIN : SYSTEM_END;
     }
     return SYSTEM_GO;
+}
+
+/* The bit of virtual time, which is always there, must not end the sleep. */
+static void halt_sleep(struct vcpu *v, int64_t wait) {
+    attention_clear(v->cpu, BLINK_ATTN_CLOCK);
+    signals_sleep(v, wait);
+    if (v->context.clock)
+        attention_set(v->cpu, BLINK_ATTN_CLOCK);
 }
 
 bool system_halt(struct vcpu *v) {
@@ -230,8 +240,10 @@ bool system_halt(struct vcpu *v) {
             process_exit(x->options.hooks.machine, 0);
             return false;
         }
-        if (wait != 0)
-            signals_sleep(v, wait);
+        if (wait > 0 && v->context.clock)
+            clock_skip(v, (uint64_t)wait);
+        else if (wait != 0)
+            halt_sleep(v, wait);
     }
     /* The alarm of the timers has to be set anew. */
     attention_set(cpu, BLINK_ATTN_TIMER);

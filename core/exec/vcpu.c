@@ -218,6 +218,8 @@ int exec_first_cpu(struct exec *x, struct blink_cpu **out) {
     int rc = vcpu_create(x, &x->first);
     if (rc)
         return rc;
+    if (x->system && x->options.icount && x->options.bus)
+        clock_virtual(x->first);
     rc = mem_attach(x->mem, x->first->cpu);
     if (rc) {
         vcpu_destroy(x->first);

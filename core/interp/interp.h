@@ -58,10 +58,13 @@ struct interp_context {
     uint32_t link_exit;      /* BLOCK_TAKEN or BLOCK_FALL */
     uint32_t user_ports;     /* ports that devices claimed may be used at CPL 3 */
     struct blink_bus *bus;   /* for IN and OUT */
-    uint32_t remapped;       /* linear addresses mean other memory now: blocks must go */
-    uint32_t nmi_masked;     /* an NMI is being handled: IRET ends that */
-    uint32_t watch_hits;     /* data breakpoints hit by the instruction under execution: DR6 0-3 */
-    uint64_t page_faults;    /* counters */
+    /* Virtual time in nanoseconds, or NULL: the host's. It looks at cpu->insn for what of the
+     * present block is done. */
+    uint64_t (*clock)(struct blink_cpu *cpu);
+    uint32_t remapped;    /* linear addresses mean other memory now: blocks must go */
+    uint32_t nmi_masked;  /* an NMI is being handled: IRET ends that */
+    uint32_t watch_hits;  /* data breakpoints hit by the instruction under execution: DR6 0-3 */
+    uint64_t page_faults; /* counters */
     uint64_t tlb_misses;
 };
 

@@ -55,6 +55,7 @@ HANDLER(in) {
     uint32_t size = i->opnd[0].size;
     uint16_t port = port_operand(cpu, &i->opnd[1], i);
     check_port(cpu, i, port, size);
+    FAULTS(); /* devices ask for the time */
     put_sized(cpu, BLINK_RAX, size, read_port(cpu, port, size));
     NEXT();
 }
@@ -62,6 +63,7 @@ HANDLER(out) {
     uint32_t size = i->opnd[1].size;
     uint16_t port = port_operand(cpu, &i->opnd[0], i);
     check_port(cpu, i, port, size);
+    FAULTS();
     write_port(cpu, port, size, get_sized(cpu, BLINK_RAX, size));
     NEXT();
 }
@@ -78,6 +80,7 @@ HANDLER(string_io) {
     int64_t step = cpu->flags & BLINK_DF ? -(int64_t)size : size;
     uint16_t port = get16(cpu, BLINK_RDX);
     check_port(cpu, i, port, size);
+    FAULTS();
     while (!rep || (cpu->gpr[BLINK_RCX] & mask)) {
         uint64_t a = base + (cpu->gpr[reg] & mask);
         check_limit(cpu, i, seg, cpu->gpr[reg] & mask,
@@ -97,7 +100,8 @@ HANDLER(string_io) {
         if (!rep)
             break;
         put_sized(cpu, BLINK_RCX, i->addrsize, cpu->gpr[BLINK_RCX] - 1);
-        if ((cpu->gpr[BLINK_RCX] & mask) && __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED)) {
+        uint32_t wanted = __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED);
+        if ((cpu->gpr[BLINK_RCX] & mask) && (wanted & ~BLINK_ATTN_CLOCK)) {
             FAULTS();
             interp_settle(cpu);
             cpu->exit_reason = BLINK_EXIT_ATTENTION;

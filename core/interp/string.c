@@ -60,7 +60,8 @@ static const struct blink_insn *interrupted(struct blink_cpu *cpu, const struct 
 }
 
 static inline bool attention(struct blink_cpu *cpu) {
-    return unlikely(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) != 0);
+    uint32_t a = __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED);
+    return unlikely((a & ~BLINK_ATTN_CLOCK) != 0);
 }
 
 /* How many elements fit before the page of `a` ends, at most `left`. */

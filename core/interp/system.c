@@ -45,10 +45,17 @@ HANDLER(cpuid) {
     put32(cpu, BLINK_RDX, r[3]);
     NEXT_BY_DRIVER();
 }
+#define MSR_TSC 0x10u
+
+/* With virtual time it counts nanoseconds. */
+static uint64_t time_stamp(struct blink_cpu *cpu, const struct blink_insn *i) {
+    FAULTS();
+    return context_of(cpu)->clock ? context_of(cpu)->clock(cpu) + cpu->tsc_offset : cpu_tsc(cpu);
+}
 HANDLER(rdtsc) {
     if ((cpu->cr4 & CR4_TSD) && cpu->cpl != 0)
         RAISE(BLINK_EXC_GP, 0);
-    uint64_t t = cpu_tsc(cpu);
+    uint64_t t = time_stamp(cpu, i);
     put32(cpu, BLINK_RAX, (uint32_t)t);
     put32(cpu, BLINK_RDX, (uint32_t)(t >> 32));
     if (i->op == BLINK_OP_RDTSCP)
@@ -470,6 +477,8 @@ HANDLER(rdmsr) {
     NEED_CPL0();
     if (!cpu_read_msr(cpu, get32(cpu, BLINK_RCX), &v))
         RAISE(BLINK_EXC_GP, 0);
+    if (get32(cpu, BLINK_RCX) == MSR_TSC)
+        v = time_stamp(cpu, i);
     put32(cpu, BLINK_RAX, (uint32_t)v);
     put32(cpu, BLINK_RDX, (uint32_t)(v >> 32));
     NEXT_BY_DRIVER();
@@ -479,6 +488,9 @@ HANDLER(wrmsr) {
     if (!cpu_write_msr(cpu, get32(cpu, BLINK_RCX),
                        (uint64_t)get32(cpu, BLINK_RDX) << 32 | get32(cpu, BLINK_RAX)))
         RAISE(BLINK_EXC_GP, 0);
+    if (get32(cpu, BLINK_RCX) == MSR_TSC && context_of(cpu)->clock)
+        cpu->tsc_offset = ((uint64_t)get32(cpu, BLINK_RDX) << 32 | get32(cpu, BLINK_RAX)) -
+                          context_of(cpu)->clock(cpu);
     /* EFER.NXE decides what an entry means. */
     if (get32(cpu, BLINK_RCX) == 0xc0000080)
         mem_tlb_flush(cpu);

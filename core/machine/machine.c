@@ -110,6 +110,7 @@ static int make_exec(struct blink_machine *m) {
                   .find_jit = find_jit,
                   .forked = machine_swap_forked,
                   .reset = machine_reset},
+        .icount = m->options.icount,
         .jit_cache = m->options.jit_cache,
         .model = m->options.cpu_model,
         .decoder = i->ref->ops,
@@ -147,6 +148,9 @@ static int use_jit(struct blink_machine *m, const char *name) {
 static int choose_jit(struct blink_machine *m) {
     const char *const *jits = m->options.jits;
     size_t n = 0;
+    /* Generated code does not count. */
+    if (m->options.icount)
+        return 0;
     if (!jits || !jits[0]) {
         const struct blink_jit_ops *ops;
         struct blink_plugin *self;

@@ -40,6 +40,7 @@ struct machine_options {
     const char *const *devices; /* "NAME[,ARGS]", NULL-terminated; "none": not the usual ones */
     const char *const *disks;   /* "FILE[,ro|cow|rw]", NULL-terminated, beside the boot image */
     bool realmode;              /* the program is system software whatever its file looks like */
+    bool icount;                /* virtual time for system software: counted in instructions */
     uint64_t memory;            /* RAM of a machine for system software; 0: the default */
     const char *const *observers;
     /* For execve of the guest: the start of the command line that makes another blink like this

@@ -97,6 +97,20 @@ class Metal:
                       r.status == SHUT_DOWN and "triple fault: exception 0x6 at " in lines[0] and
                       any("rbx 0000000012345678" in line for line in lines), r.status, r.err)
 
+    def virtual_time(self):
+        """Counted in instructions: every run is the same, as many instructions as the last."""
+        for name, says, status in PROGRAMS:
+            path = self.file("icount.iso", cd(self.image(name)))
+            counts = set()
+            for flags in ([], [], ["-j"]):
+                r = self.run_blink("--clock=icount", "-Z", *flags, "-r", path)
+                lines = [line for line in r.err.decode().splitlines() if "instructions:" in line]
+                counts.add((r.status, r.out, lines[0].split()[2] if lines else r.err))
+            self.tap.case(f"{name} with virtual time", len(counts) == 1 and
+                          next(iter(counts))[:2] == (2 * status + 1, says), counts)
+        self.expect("no such clock", ["--clock=sun", "-r", path], 2,
+                    err=b"blink: --clock=sun: neither icount nor host\nblink: see blink --help\n")
+
     def refuse(self, name, path, line):
         self.expect(name, ["-r", path], NOT_EXECUTABLE, err=f"blink: {path}: {line}\n".encode())
 
@@ -137,6 +151,7 @@ class Metal:
     def run(self):
         try:
             self.programs()
+            self.virtual_time()
             self.refusals()
         finally:
             shutil.rmtree(self.dir, ignore_errors=True)
