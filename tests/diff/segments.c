@@ -63,7 +63,7 @@ static const uint64_t globals[16] = {
     [1] = UINT64_C(0x00cf9b000000ffff), /* the kernel's */
     [2] = UINT64_C(0x00af9b000000ffff), [3] = UINT64_C(0x00cf93000000ffff),
     [4] = UINT64_C(0x00cffb000000ffff), [5] = UINT64_C(0x00cff3000000ffff),
-    [6] = UINT64_C(0x00affb000000ffff),
+    [6] = UINT64_C(0x00affb000000ffff), [15] = UINT64_C(0x0040f50000000000), /* a number */
 };
 
 /* As the kernel makes it of the structure: always accessed. */
