@@ -130,6 +130,7 @@ static uint32_t end_of_xmm(const struct blink_cpu *cpu) {
 HANDLER(fxsave) {
     struct area m;
     uint64_t a = area_address(cpu, i, 16);
+    check_store(cpu, i, a, end_of_xmm(cpu));
     cpu->mxcsr |= interp_mxcsr_take(cpu);
     save_x87(cpu, i, &m);
     save_mxcsr(cpu, &m);
