@@ -75,6 +75,7 @@ static bool fault_is_open(const struct comparison *c) {
     case BLINK_OP_CALLF:
     case BLINK_OP_RETF:
     case BLINK_OP_IRET: return true;
+    case BLINK_OP_FXSAVE:
     case BLINK_OP_FXRSTOR:
     case BLINK_OP_FRSTOR:
     case BLINK_OP_FNSAVE:
@@ -216,14 +217,17 @@ uint64_t trial_address(const struct trial *t, const struct blink_insn *i) {
     return (uint32_t)(ea + segments_find(t->state.seg[i->seg]).base);
 }
 
-/* Bytes of stored environments that hold the last instruction, which only blink keeps whole. */
+/* Bytes of stored environments that hold the last instruction, which only blink keeps whole; and in
+ * FXSAVE's the mask of MXCSR, which has AMD's misaligned mode. */
 static bool is_pointer_field(const struct trial *t, uint64_t at) {
     struct blink_insn i;
-    if (t->focus != BLINK_OP_FNSTENV && t->focus != BLINK_OP_FNSAVE)
+    if (t->focus != BLINK_OP_FNSTENV && t->focus != BLINK_OP_FNSAVE && t->focus != BLINK_OP_FXSAVE)
         return false;
     if (!decode_at(t->mode, t->code, t->lengths[0], trial_start(t), &i))
         return false;
     uint64_t offset = at - trial_address(t, &i);
+    if (t->focus == BLINK_OP_FXSAVE)
+        return (offset >= 6 && offset < 24) || (offset >= 28 && offset < 32);
     return i.opsize == 2 ? offset >= 6 && offset < 14 : offset >= 12 && offset < 28;
 }
 

@@ -635,7 +635,7 @@ void trial_place(struct trial *t) {
 /* Some stand alone, so that what they leave can be looked at. */
 static bool stands_alone(uint32_t op) {
     return op_is_approximate(op) || op == BLINK_OP_FNSTENV || op == BLINK_OP_FNSAVE ||
-           op == BLINK_OP_POPF;
+           op == BLINK_OP_FXSAVE || op == BLINK_OP_POPF;
 }
 
 const uint8_t trial_modes[MODES] = {BLINK_MODE_BITS64, BLINK_MODE_BITS32, BLINK_MODE_BITS16};

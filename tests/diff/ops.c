@@ -67,9 +67,7 @@ static const struct {
     {BLINK_OP_XSAVEC, "components and header differ; tests/interp compares them"},
     {BLINK_OP_XSAVEOPT, "components and header differ; tests/interp compares them"},
     {BLINK_OP_XRSTOR, "components and header differ; tests/interp compares them"},
-    {BLINK_OP_FXSAVE, "instruction pointers differ by maker; tests/interp compares them"},
     {BLINK_OP_INVPCID, "blink's processor does not have it"},
-    {BLINK_OP_UD, "raises #UD and nothing else; tests/decoder"},
 };
 
 const char *op_excluded(uint32_t op) {

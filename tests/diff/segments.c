@@ -27,6 +27,7 @@ static const struct user_desc locals[] = {
      .base_addr = CODE_AT,
      .limit = CODE_SIZE - 1,
      .contents = MODIFY_LDT_CONTENTS_CODE,
+     .read_exec_only = 1, /* what fills the page differs */
      .useable = 1},
     {.entry_number = 4,
      .base_addr = CODE_AT,
