@@ -111,6 +111,10 @@ CASES = [
          build='go build -o "$MADE/goroutines" "$DATA/goroutines.go"'),
     Case("rust", [], ["${MADE}/threads"], lacks=no_rust, also=ALL, adjust=without_locations,
          build='rustc -O -o "$MADE/threads" "$DATA/threads.rs"'),
+    Case("go build", [("go", "golang-go")],
+         ["sh", "-c", "go build -o made ${DATA}/goroutines.go && sha256sum made"], also=()),
+    Case("rustc", [], ["rustc", "-O", "-o", "made", "${DATA}/threads.rs"], lacks=no_rust, full=True),
+    Case("javac", [JDK], ["sh", "-c", "javac -d . ${DATA}/Shapes.java && sha256sum *.class"], full=True),
     bash("redis, 10,000 requests", "redis.bash", ("redis-server", "redis-server"),
          ("redis-benchmark", "redis-tools"), env=free_port, adjust=numbers, also=SWAP),
     bash("nginx, 10,000 requests", "nginx.bash", ("nginx", "nginx"), ("python3", "python3"),
@@ -118,14 +122,14 @@ CASES = [
 ]
 
 # stress-ng's stressors by what they strain. Left out: what takes a CPU or a module of the kernel
-# away, fills disks or memory, or needs devices.
+# away, fills disks or memory, needs devices, or looks into other processes by ptrace and the like.
 STRESSORS = {
     "cpu": "cpu branch bsearch context crypt fp fp-error funccall funcret goto hash heapsort hsearch list "
            "longjmp matrix mergesort nop opcode prefetch qsort radixsort rdrand regs shellsort skiplist "
            "sparsematrix str tree tsc tsearch vecfp vecmath vecshuf vecwide wcs x86cpuid zlib",
     "memory": "atomic bad-altstack lockbus malloc matrix-3d mcontend membarrier memcpy memfd memrate "
               "memthrash mincore misaligned mmap mmapaddr mmapfixed mremap null randlist stack stackmmap "
-              "stream tlb-shootdown vm vm-addr vm-rw zero",
+              "stream tlb-shootdown vm vm-addr zero",
     "pipe": "pipe fifo pipeherd ring-pipe sendfile splice tee vm-splice eventfd sock sockpair mq msg",
     "signal": "signal alarm itimer kill nanosleep sigabrt sigchld sigfd sigfpe sigio signest sigpending "
               "sigpipe sigq sigrt sigsegv sigsuspend sigtrap sleep timer timerfd",
