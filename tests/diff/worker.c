@@ -16,7 +16,7 @@
 
 #include "diff.h"
 
-/* A trial that has not ended after this many seconds does not end. */
+/* A batch that has not ended after this many seconds of processor time does not end. */
 #define LIMIT_SECONDS 5
 
 struct worker {
@@ -54,7 +54,7 @@ static void futex_wake(uint32_t *word) {
 
 static void alarm_after(int seconds) {
     const struct itimerval t = {{seconds, 0}, {seconds, 0}};
-    setitimer(ITIMER_REAL, &t, NULL);
+    setitimer(ITIMER_VIRTUAL, &t, NULL);
 }
 
 static void finish_batch(struct worker *w) {
