@@ -138,8 +138,9 @@ static inline uint64_t blink_tlb_absent(uint32_t index) {
 #define BLINK_ATTN_IRQ    0x08u /* an interrupt line changed */
 #define BLINK_ATTN_STEP   0x10u /* single step: RFLAGS.TF or the debugger */
 #define BLINK_ATTN_TIMER  0x20u /* a timer of the bus is due */
-#define BLINK_ATTN_CLOCK  0x40u /* always with --clock=icount: time is looked at after each block  \
-                                 */
+#define BLINK_ATTN_CLOCK                                                                           \
+  0x40u /* always with --clock=icount: time is looked at after each block                          \
+         */
 
 /* Why a run of guest code ended: blink_cpu.exit_reason. */
 enum {
