@@ -277,7 +277,8 @@ void transfer_drop_segments(struct transfer *t) {
     for (uint32_t k = 0; k < sizeof list; k++) {
         struct blink_seg *s = &cpu->seg[list[k]];
         bool conforming = (s->attr & 0x1c) == 0x1c;
-        if (!conforming && (s->attr >> 5 & 3u) < cpu->cpl)
+        /* A null one may have a base of 64-bit mode, by FS.base or GS.base. */
+        if ((s->selector & 0xfffc) && !conforming && (s->attr >> 5 & 3u) < cpu->cpl)
             *s = (struct blink_seg){0, 0, 0, 0};
     }
 }

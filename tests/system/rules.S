@@ -326,6 +326,23 @@ rule iret_compat, 64
     jne 3f
     right
     .code64
+rule iret_fs_base, 64
+    movl $0xc0000100, %ecx
+    xorl %eax, %eax
+    movw %ax, %fs
+    movl $0xd000, %eax
+    xorl %edx, %edx
+    wrmsr
+    movq $78, 0xd000
+    pushq $0x3b
+    pushq $0xbf00
+    pushq $2
+    pushq $0x43
+    pushq $RUN(iret_fs_base, 1f)
+    iretq
+1:  cmpq $78, %fs:0
+    jne 3f
+    right
 rule jmp_l_and_d, 64
     culprit jmp_l_and_d
     ljmp *RUN(jmp_l_and_d, 1f)
