@@ -87,6 +87,8 @@ uint64_t trial_end(uint8_t mode);
 #define LOCAL_CODE16   LOCAL(3)
 struct rng;
 bool segments_install(void); /* for this process of the host */
+/* Why there can be no trials with segments here, or NULL. */
+const char *segments_lack(void);
 void segments_tables(uint8_t page[SEGMENTS_SIZE]);
 void segments_registers(struct blink_cpu *cpu);
 struct blink_seg segments_find(uint16_t selector);
@@ -159,8 +161,8 @@ const struct shape *shapes_get(uint32_t mode, uint32_t op, uint32_t k);
 
 /* ---- generate.c ---- */
 
-/* Operations that may stand around the focus. */
-void generate_prepare(void);
+/* Operations that may stand around the focus. `flat`: nothing loads a segment. */
+void generate_prepare(bool flat);
 bool generate(struct trial *t, uint32_t mode, uint32_t op, uint64_t seed);
 /* Put RIP-relative operands and branch targets right for where the code stands. */
 void trial_place(struct trial *t);

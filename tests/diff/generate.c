@@ -349,6 +349,8 @@ static bool prepare_far(struct draft *d, const struct blink_insn *i) {
     return d->first;
 }
 
+static bool no_selectors; /* there are no segments to load here */
+
 static bool has_selector(const struct blink_insn *i) {
     for (uint32_t k = 0; k < 4; k++)
         if (i->opnd[k].kind == BLINK_OPND_SEG)
@@ -388,6 +390,8 @@ static void prepare_string(struct draft *d, const struct blink_insn *i) {
 static bool prepare(struct draft *d, const struct blink_insn *i) {
     struct trial *t = d->t;
     if (has_selector(i)) {
+        if (no_selectors)
+            return false;
         t->far = true;
         return prepare_far(d, i);
     }
@@ -559,7 +563,8 @@ static bool append(struct draft *d) {
 static uint16_t company[MODES][BLINK_OP_COUNT]; /* operations that may stand around */
 static uint32_t company_count[MODES];
 
-void generate_prepare(void) {
+void generate_prepare(bool flat) {
+    no_selectors = flat;
     for (uint32_t mode = 0; mode < MODES; mode++)
         for (uint32_t op = 1; op < BLINK_OP_COUNT; op++)
             if (!op_excluded(op) && shapes_count(mode, op) &&

@@ -27,6 +27,7 @@ struct options {
     uint32_t failures; /* shown of one operation */
     bool list;
     bool coverage;
+    bool flat; /* 64-bit code without selectors is all that there can be here */
     FILE *tap; /* where results go in the Test Anything Protocol, or NULL */
 };
 
@@ -103,6 +104,8 @@ static void run_op(const struct options *o, uint32_t mode, uint32_t op, uint32_t
 }
 
 static bool wanted(const struct options *o, uint32_t mode, uint32_t op) {
+    if (o->flat && (mode || op_is_far(op)))
+        return false;
     return (!o->op || !strcasecmp(o->op, op_names[op])) &&
            (!o->mode || !strcmp(o->mode, mode_names[mode])) && shapes_count(mode, op) &&
            !op_excluded(op);
@@ -204,7 +207,7 @@ static int usage(void) {
         stderr,
         "usage: diff [--seed N] [--cases N] [--mode 64|32|16] [--op NAME] [--case N] [--minutes N] "
         "[--jobs N] [--failures N] [--decoder FILE] [--jit FILE] [--sides LIST] "
-        "[--list] [--coverage] [--tap]\n");
+        "[--list] [--coverage] [--flat] [--tap]\n");
     return 2;
 }
 
@@ -231,7 +234,8 @@ static bool parse(int argc, char **argv, struct options *o) {
         {"case", 1, NULL, 'c'},     {"minutes", 1, NULL, 'm'},  {"jobs", 1, NULL, 'j'},
         {"failures", 1, NULL, 'f'}, {"decoder", 1, NULL, 'd'},  {"list", 0, NULL, 'l'},
         {"tap", 0, NULL, 't'},      {"jit", 1, NULL, 'J'},      {"sides", 1, NULL, 'S'},
-        {"mode", 1, NULL, 'M'},     {"coverage", 0, NULL, 'C'}, {NULL, 0, NULL, 0},
+        {"mode", 1, NULL, 'M'},     {"coverage", 0, NULL, 'C'}, {"flat", 0, NULL, 'F'},
+        {NULL, 0, NULL, 0},
     };
     int c;
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1)
@@ -251,6 +255,7 @@ static bool parse(int argc, char **argv, struct options *o) {
                 return false;
             break;
         case 'C': o->coverage = true; break;
+        case 'F': o->flat = true; break;
         case 'l': o->list = true; break;
         case 't': o->tap = stderr; break; /* main() puts it right */
         default: return false;
@@ -286,11 +291,19 @@ int main(int argc, char **argv) {
         printf("1..0 # SKIP %s\n", lacks);
         return o.tap ? 0 : 77;
     }
+    const char *flat = segments_lack();
+    if (flat && o.coverage) {
+        printf("1..0 # SKIP %s\n", flat);
+        return 77;
+    }
+    if (flat)
+        fprintf(stderr, "diff: only 64-bit code without selectors: %s\n", flat);
+    o.flat |= flat != NULL;
     if (!o.decoder)
         o.decoder = DEFAULT_DECODER;
     decoder_init(o.decoder);
     shapes_find();
-    generate_prepare();
+    generate_prepare(o.flat);
     values_prepare(o.seed);
     if (o.list) {
         list_excluded();

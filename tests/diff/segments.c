@@ -77,6 +77,15 @@ static uint64_t descriptor_of(const struct user_desc *u) {
            (uint64_t)(u->base_addr >> 24) << 56;
 }
 
+const char *segments_lack(void) {
+    uint32_t rights = 0;
+    bool there;
+    __asm__("lar %2, %0" : "=r"(rights), "=@ccz"(there) : "r"(0x23) : "cc");
+    if (!there || !(rights & 0x8000))
+        return "the host's kernel has no 32-bit code";
+    return segments_install() ? NULL : "the host's kernel has no local descriptor tables";
+}
+
 bool segments_install(void) {
     for (size_t k = 0; k < LOCALS; k++)
         if (syscall(SYS_modify_ldt, WRITE_LDT, &locals[k], sizeof locals[k]))
