@@ -72,7 +72,7 @@ static void begin_parent(struct lx_call *c, const struct lx_request *q, int64_t 
 
 static int64_t forked_process(struct lx_call *c, const struct lx_request *q) {
     struct blink_plugin *abi = c->abi;
-    abi->forked = true;
+    __atomic_store_n(&abi->forked, true, __ATOMIC_RELAXED);
     /* No other thread may hold it in the child. */
     pthread_mutex_lock(&abi->lock);
     int64_t pid = abi->exec.fork(c->cpu);

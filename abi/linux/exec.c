@@ -52,14 +52,14 @@ static int find(struct lx_call *c, int32_t dirfd, uint64_t path, uint32_t flags,
     char name[LX_PATH_MAX];
     struct lx_path p;
     struct stat st;
-    if (flags & ~(uint32_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-        return -EINVAL;
     int rc = lx_string(c, name, path, sizeof name);
     if (rc)
         return rc;
+    if (!name[0] && !(flags & AT_EMPTY_PATH))
+        return -ENOENT;
+    if (flags & ~(uint32_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+        return -EINVAL;
     if (!name[0]) {
-        if (!(flags & AT_EMPTY_PATH))
-            return -ENOENT;
         if (dirfd == AT_FDCWD)
             return -EACCES;
         snprintf(out->guest, sizeof out->guest, FD_PREFIX "%d", dirfd);
@@ -70,6 +70,8 @@ static int find(struct lx_call *c, int32_t dirfd, uint64_t path, uint32_t flags,
         snprintf(out->guest, sizeof out->guest, "%s", name);
     else
         snprintf(out->guest, sizeof out->guest, FD_PREFIX "%d/%s", dirfd, name);
+    if (name[0] != '/' && dirfd != AT_FDCWD && fstat(dirfd, &st))
+        return -errno;
     bool nofollow = flags & AT_SYMLINK_NOFOLLOW;
     rc = lx_path_text(c->abi, dirfd, name, nofollow ? LX_NOFOLLOW : LX_FOLLOW, &p);
     if (rc)

@@ -54,7 +54,7 @@ struct blink_plugin {
     struct blink_exec_iface exec;
     bool strace;
     bool strace_entry;        /* -ss: a line when a call begins, too */
-    bool forked;              /* lines of the trace carry the pid */
+    bool forked;              /* lines of the trace carry the pid; atomic */
     struct lx_layers *layers; /* the guest's file tree; NULL: the host's */
     void *nowhere;            /* see arg.h; atomic */
     struct lx_identity id;

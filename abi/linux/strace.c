@@ -145,7 +145,7 @@ static void put_args(struct lx_line *l, bool returned) {
 }
 
 static void put_prefix(struct lx_line *l) {
-    if (l->c->abi->forked)
+    if (__atomic_load_n(&l->c->abi->forked, __ATOMIC_RELAXED))
         lx_put(l, "[pid %5ld] ", (long)syscall(SYS_gettid));
 }
 

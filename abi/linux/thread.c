@@ -175,7 +175,7 @@ int64_t lx_clone_thread(struct lx_call *c, const struct lx_request *q) {
         if (q->flags & CLONE_CHILD_CLEARTID)
             s.thread->clear_child_tid = q->child_tid;
         sem_init(&s.begun, 0, 0);
-        c->abi->forked = true;
+        __atomic_store_n(&c->abi->forked, true, __ATOMIC_RELAXED);
         rc = thread ? begin_thread(c, &s, state) : begin_process(c, &s, state);
         sem_destroy(&s.begun);
         if (rc < 0)

@@ -106,10 +106,14 @@ void clock_attend(struct vcpu *v) {
 }
 
 void clock_detach(struct vcpu *v) {
-    if (v->exec->first == v && v->exec->options.bus)
-        bus_set_notify(v->exec->options.bus, NULL, NULL);
+    struct exec *x = v->exec;
+    pthread_mutex_lock(&x->lock);
+    bool first = x->first == v;
+    pthread_mutex_unlock(&x->lock);
+    if (first && x->options.bus)
+        bus_set_notify(x->options.bus, NULL, NULL);
     if (v->context.clock)
-        bus_set_clock(v->exec->options.bus, NULL, NULL);
+        bus_set_clock(x->options.bus, NULL, NULL);
     if (v->has_alarm)
         timer_delete(v->alarm);
     v->has_alarm = false;
