@@ -144,6 +144,10 @@ class Realmode:
         shown = "?\n" + "".join(f"{line}\n{says}\n" for line, says in FORTH) + "bye\n"
         self.expect("a Forth in a boot sector", ["--display=text", "-r", self.image("forth")],
                     shown.encode(), stdin=typed.encode())
+        for adapter in ("cga", "mda"):
+            self.expect("the same on a " + adapter.upper(),
+                        ["--device=" + adapter, "--display=text", "-r", self.image("forth")],
+                        b"?\n6 7 * .\n42 ok\nbye\n", stdin=b"6 7 * .\nbye\n")
         r = self.run_blink("--display=ansi", "-r", self.image("forth"), stdin=b"6 7 * . bye\n")
         self.tap.case("as a terminal shows it",
                       r.status == OK and r.out.startswith(b"\033[0m\033[2J\033[H") and
