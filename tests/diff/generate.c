@@ -509,6 +509,7 @@ static void note_written(struct draft *d, const struct blink_insn *i) {
         if (i->op == BLINK_OP_LEAVE || i->op == BLINK_OP_ENTER)
             d->dirty |= 1u << BLINK_RBP;
         break;
+    case BLINK_CLASS_BRANCH: /* LOOP */
     case BLINK_CLASS_SSE:
     case BLINK_CLASS_AVX: d->dirty |= 1u << BLINK_RCX; break; /* PCMPESTRI */
     default: break;
@@ -591,14 +592,28 @@ static bool append_some(struct draft *d, uint32_t mode, uint32_t op) {
     return false;
 }
 
+/* Branches that may lead to the end or on to what follows. */
+static bool may_go_on(uint32_t op) {
+    switch (op) {
+    case BLINK_OP_JCC:
+    case BLINK_OP_JCXZ:
+    case BLINK_OP_LOOP:
+    case BLINK_OP_LOOPE:
+    case BLINK_OP_LOOPNE: return true;
+    default: return false;
+    }
+}
+
 uint64_t trial_defined_flags(const struct trial *t, uint32_t count) {
     uint64_t defined = BLINK_FLAGS_ARITH;
+    bool branched = false; /* what follows has perhaps not run */
     uint32_t at = 0;
     for (uint32_t k = 0; k < count; k++) {
         struct blink_insn i;
         if (!decode_at(t->mode, t->code + at, t->lengths[k], 0, &i))
             break;
-        if (!(op_attributes[i.op] & BLINK_OPATTR_COND))
+        branched |= may_go_on(i.op);
+        if (!(op_attributes[i.op] & BLINK_OPATTR_COND) && !branched)
             defined |= op_writes[i.op];
         defined &= ~(uint64_t)op_undefined[i.op];
         at += t->lengths[k];
@@ -706,7 +721,7 @@ bool generate(struct trial *t, uint32_t mode, uint32_t op, uint64_t seed) {
         t->code_size = t->count = 0;
         t->seed = seed;
         t->focus = (uint16_t)op;
-        if (op_attributes[op] & BLINK_OPATTR_END)
+        if ((op_attributes[op] & BLINK_OPATTR_END) && !may_go_on(op))
             focus = total - 1;
         for (uint32_t k = 0; k < total && ok; k++)
             ok = append_some(&d, mode, k == focus ? op : random_company(&r, mode, op));
