@@ -412,5 +412,5 @@ int main(int argc, char **argv) {
     for (uint32_t k = 0; k < REASONS; k++)
         printf("# %u cases %s\n", f.by_reason[k], reasons[k]);
     printf("# %u differences\n", f.differ_all);
-    return 0;
+    return f.differ_all != 0;
 }
