@@ -144,6 +144,32 @@ static void tell_observers(struct vcpu *v, const struct block *b) {
     }
 }
 
+struct block *fetch_draft(struct vcpu *v, uint64_t *generation) {
+    struct exec *x = v->exec;
+    struct fetched f;
+    if (!v->draft)
+        v->draft =
+            calloc(1, sizeof(struct block) + (BLINK_BLOCK_MAX_INSNS + 1) * sizeof f.insns[0]);
+    *generation = __atomic_load_n(&x->map.generation, __ATOMIC_SEQ_CST);
+    if (!v->draft)
+        return fetch_single(v);
+    if (!fetch(v, &f, BLINK_BLOCK_MAX_INSNS))
+        return NULL;
+    if (!f.tracked) {
+        f.count = 1;
+        fill(v->cpu, v->single, &f);
+        return v->single;
+    }
+    fill(v->cpu, v->draft, &f);
+    __atomic_fetch_add(&x->blocks_decoded, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&x->insns_decoded, f.count, __ATOMIC_RELAXED);
+    return v->draft;
+}
+
+void fetch_tell(struct vcpu *v, const struct block *b) {
+    tell_observers(v, b);
+}
+
 struct block *fetch_block(struct vcpu *v) {
     struct exec *x = v->exec;
     struct blink_cpu *cpu = v->cpu;

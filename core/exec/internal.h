@@ -35,6 +35,7 @@ struct vcpu {
     /* Blocks the loop found lately, by jump slot, NULL where empty: those that a JIT wants stay out
      * of `jumps`, through which the interpreter would run past the loop. */
     struct block *recent[INTERP_JUMP_SLOTS];
+    struct block *draft;  /* see fetch_draft; NULL at first */
     struct block *single; /* a block of one instruction, see loop.c */
     /* Instructions that translated code left to the interpreter lately, each a block of one, and
      * the map's generation they are good for. */
@@ -105,6 +106,7 @@ struct exec {
     const struct blink_jit_ops *jit; /* atomic reads; stays while a vCPU is inside */
     struct blink_plugin *jit_self;
     struct code_arenas *arenas; /* see jit.c */
+    uint32_t *heat;             /* runs of blocks that are not in the map, by address; atomic */
 
     bool system;           /* runs system software */
     uint32_t reset_wanted; /* atomic */
@@ -175,7 +177,11 @@ struct block *vcpu_find(struct vcpu *v);
  * `max` 1 gives an uncached block in v->single. */
 struct block *fetch_block(struct vcpu *v);
 struct block *fetch_single(struct vcpu *v);
-/* The same, but kept for the next time while its page is tracked. */
+/* The block at rip in memory of the vCPU's, good until the next; or one instruction, as above, if
+ * its page does not tell of writes. *generation: of the map, before. */
+struct block *fetch_draft(struct vcpu *v, uint64_t *generation);
+void fetch_tell(struct vcpu *v, const struct block *b); /* observers of a new block */
+/* The same as fetch_single, but kept for the next time while its page is tracked. */
 struct block *fetch_alone(struct vcpu *v);
 
 /* park.c */
@@ -248,10 +254,13 @@ void process_exit(struct blink_machine *machine, int32_t status);
 _Noreturn void process_leave(int32_t status);
 
 /* jit.c; all with exec->lock held unless said otherwise. */
-#define JIT_WARM 2u /* runs in the interpreter before a block is translated */
+#define JIT_WARM       2u /* runs in the interpreter before a block is translated */
+#define JIT_HEAT_SLOTS (1u << 19)
 void jit_forget(struct exec *exec, struct block_info *info);
 /* Run the block, in translated code if there is or should be any. Without the lock. */
 void jit_run(struct vcpu *v, struct block *block);
+/* The same for the block at rip, which is not in the map. */
+void jit_run_new(struct vcpu *v);
 void jit_destroy(struct exec *exec);
 /* Around fork, in an exclusive section. -ENOMEM; false: the child cannot go on. */
 int jit_before_fork(struct exec *exec);

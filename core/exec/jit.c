@@ -254,8 +254,22 @@ const struct blink_jit_host_iface jit_host_iface = {
 
 /* ---- translation ---- */
 
-static int translate(struct exec *x, struct block_info *info) {
-    const struct block *b = info->block;
+/* To the blocks that are translated already, before it is ever left for them. */
+static void link_known(struct exec *x, struct block_info *info) {
+    const struct blink_jit_code *c = &info->code;
+    for (uint32_t k = 0; k < BLOCK_EXITS; k++) {
+        if (!(c->known >> k & 1))
+            continue;
+        struct block *to = map_find(&x->map, c->exit_rip[k], info->cs_base, info->mode);
+        if (!to || !map_info(to)->translated)
+            continue;
+        map_link(map_block(info), k, to);
+        x->jit->link(x->jit_self, &info->code, k, &map_info(to)->code);
+    }
+}
+
+/* By the instructions of `b`, which may be another block than the info's. */
+static int translate(struct exec *x, struct block_info *info, const struct block *b) {
     struct blink_jit_block request = {
         .struct_size = sizeof request,
         .count = b->count,
@@ -274,7 +288,7 @@ static int translate(struct exec *x, struct block_info *info) {
 }
 
 static bool alive(const struct block_info *info) {
-    return __atomic_load_n(&info->block->rip, __ATOMIC_RELAXED) != ~UINT64_C(0);
+    return __atomic_load_n(&info->rip, __ATOMIC_RELAXED) != ~UINT64_C(0);
 }
 
 /* Called as a block is dropped: nothing may jump to its code any more. */
@@ -293,13 +307,12 @@ static void forget(void *arg, struct block_info *info) {
     if (x->jit && info->translated)
         x->jit->drop(x->jit_self, &info->code);
     info->translated = false;
-    info->jit_tried = 0;
 }
 
-/* Blocks stay decoded; their code, the links between them and what vCPUs remember of them go. All
- * vCPUs are out of generated code, but with the lock one could make some. */
+/* All blocks go, and what vCPUs remember of them: those with code have nothing else. All vCPUs are
+ * out of generated code, but with the lock one could make some. */
 static void drop_all(struct exec *x) {
-    map_each(&x->map, forget, x);
+    map_drop(&x->map, 0, UINT64_MAX, forget, x);
     map_unlink_all(&x->map);
     if (x->jit)
         x->jit->flush(x->jit_self);
@@ -333,7 +346,7 @@ static bool make_code(struct vcpu *v, struct block_info *info, bool *full) {
     pthread_mutex_lock(&x->lock);
     int rc = 0;
     if (x->jit && !info->translated && alive(info))
-        rc = translate(x, info);
+        rc = translate(x, info, map_block(info));
     bool have = info->translated;
     pthread_mutex_unlock(&x->lock);
     *full = rc == -ENOSPC;
@@ -345,11 +358,11 @@ static void link_code(struct vcpu *v, struct block_info *to) {
     struct exec *x = v->exec;
     struct block_info *from = v->jit_from;
     v->jit_from = NULL;
-    if (!from || from->block->mode != to->block->mode || from->block->cs_base != to->block->cs_base)
+    if (!from || from->mode != to->mode || from->cs_base != to->cs_base)
         return;
     pthread_mutex_lock(&x->lock);
     if (alive(from) && alive(to) && from->translated && to->translated) {
-        map_link(from->block, v->jit_exit, to->block);
+        map_link(map_block(from), v->jit_exit, map_block(to));
         x->jit->link(x->jit_self, &from->code, v->jit_exit, &to->code);
     }
     pthread_mutex_unlock(&x->lock);
@@ -383,12 +396,105 @@ void jit_run(struct vcpu *v, struct block *block) {
         v->jit_from = NULL;
         if (full)
             park_exclusive(v->exec, start_over, v->exec);
-        else
+        else if (!info->bare) /* such a one has been dropped meanwhile */
             interpret_block(v, block);
         return;
     }
     link_code(v, info);
     run_code(v, info);
+}
+
+/* The block has been run often enough by now. Which one that was is told by a few bits of its
+ * address: two that share a slot are taken to be warm. */
+static bool is_warm(struct exec *x, uint64_t rip) {
+    uint32_t wanted = x->options.jit_warm ? x->options.jit_warm : JIT_WARM;
+    uint32_t *slot = &x->heat[(rip >> 2 ^ rip >> 21) & (JIT_HEAT_SLOTS - 1)];
+    uint32_t old = __atomic_load_n(slot, __ATOMIC_RELAXED), tag = (uint32_t)(rip << 8);
+    uint32_t heat = old == 0 ? 0 : ((old ^ tag) & ~0xffu) == 0 ? old & 0xff : 0xfe;
+    __atomic_store_n(slot, tag | (heat + 1), __ATOMIC_RELAXED);
+    return heat + 1 >= wanted;
+}
+
+static void copy_head(struct block *to, const struct block *from) {
+    to->rip = from->rip;
+    to->cs_base = from->cs_base;
+    to->mode = from->mode;
+    to->end_rip = from->end_rip;
+}
+
+/* Put the block into the map unless it is known there, or what it was made of may have changed.
+ * With the lock held. */
+static bool can_insert(struct exec *x, const struct block *b, uint64_t generation) {
+    return x->jit && x->map.generation == generation &&
+           !map_find(&x->map, b->rip, b->cs_base, b->mode);
+}
+
+/* The JIT has refused it: the interpreter keeps it. NULL if that cannot be. */
+static struct block *keep_refused(struct exec *x, const struct block *draft, uint64_t generation) {
+    struct block *b = map_alloc(draft->count);
+    if (!b)
+        return NULL;
+    copy_head(b, draft);
+    memcpy(b->insns, draft->insns, draft->count * sizeof b->insns[0]);
+    interp_bind_block(b);
+    map_info(b)->jit_tried = 1;
+    pthread_mutex_lock(&x->lock);
+    bool inserted = can_insert(x, b, generation);
+    if (inserted)
+        map_insert(&x->map, b);
+    pthread_mutex_unlock(&x->lock);
+    if (!inserted)
+        map_discard(b);
+    return inserted ? b : NULL;
+}
+
+/* Into the map with what the JIT makes of the draft. NULL: it is not there, run the draft, or if
+ * *full, make room. */
+static struct block *keep(struct exec *x, const struct block *draft, uint64_t generation,
+                          bool *full) {
+    struct block *b = map_alloc_bare(draft->count);
+    int rc = -EAGAIN;
+    if (!b)
+        return NULL;
+    copy_head(b, draft);
+    pthread_mutex_lock(&x->lock);
+    if (can_insert(x, b, generation))
+        rc = translate(x, map_info(b), draft);
+    if (rc == 0) {
+        map_insert(&x->map, b);
+        link_known(x, map_info(b));
+    }
+    pthread_mutex_unlock(&x->lock);
+    if (rc == 0)
+        return b;
+    map_discard(b);
+    *full = rc == -ENOSPC;
+    return *full || rc == -EAGAIN ? NULL : keep_refused(x, draft, generation);
+}
+
+void jit_run_new(struct vcpu *v) {
+    struct exec *x = v->exec;
+    uint64_t generation;
+    bool full = false;
+    struct block *draft = fetch_draft(v, &generation), *b = NULL;
+    v->context.link_from = NULL;
+    if (draft && draft == v->draft) {
+        if (is_warm(x, draft->rip))
+            b = keep(x, draft, generation, &full);
+        else
+            fetch_tell(v, draft);
+    }
+    if (b && map_info(b)->translated) {
+        link_code(v, map_info(b));
+        run_code(v, map_info(b));
+        return;
+    }
+    v->jit_from = NULL;
+    if (full)
+        park_exclusive(x, start_over, x);
+    else if (draft)
+        /* Without code a bare one has been dropped since. */
+        interpret_block(v, b && !map_info(b)->bare ? b : draft);
 }
 
 /* ---- which back end ---- */
@@ -409,7 +515,9 @@ static void adopt(struct exec *x, const struct blink_jit_ops *ops, struct blink_
 static int activate(struct exec *x, const struct blink_jit_ops *ops, struct blink_plugin *self) {
     if (!x->arenas)
         x->arenas = calloc(1, sizeof *x->arenas);
-    int rc = x->arenas ? ops->plugin.activate(self) : -ENOMEM;
+    if (!x->heat)
+        x->heat = calloc(JIT_HEAT_SLOTS, sizeof x->heat[0]);
+    int rc = x->arenas && x->heat ? ops->plugin.activate(self) : -ENOMEM;
     if (rc)
         return rc;
     pthread_mutex_lock(&x->lock);
@@ -462,5 +570,7 @@ void jit_destroy(struct exec *x) {
     adopt(x, NULL, NULL);
     pthread_mutex_unlock(&x->lock);
     arenas_destroy(x->arenas);
+    free(x->heat);
     x->arenas = NULL;
+    x->heat = NULL;
 }

@@ -154,12 +154,14 @@ struct block *vcpu_find(struct vcpu *v) {
     return b;
 }
 
-static struct block *lookup(struct vcpu *v) {
+/* While a JIT is active only what it has refused is decoded for good: then NULL for what is not in
+ * the map. */
+static struct block *lookup(struct vcpu *v, bool jit) {
     struct block **slot = &v->jumps.slot[interp_jump_slot(v->cpu->rip)], *b = *slot;
     if (is_at(b, v->cpu))
         return b;
     b = vcpu_find(v);
-    if (!b)
+    if (!b && !jit)
         b = fetch_block(v);
     if (b && b->exec && !wants_jit(v, b))
         *slot = b;
@@ -182,7 +184,12 @@ static void link_last(struct vcpu *v, struct block *to) {
 
 static void run_block(struct vcpu *v) {
     pin(v);
-    struct block *b = lookup(v);
+    bool jit = jit_active(v->exec);
+    struct block *b = lookup(v, jit);
+    if (!b && jit) {
+        jit_run_new(v);
+        return;
+    }
     if (!b) {
         v->jit_from = NULL;
         return;
@@ -196,6 +203,9 @@ static void run_block(struct vcpu *v) {
         jit_run(v, b);
         return;
     }
+    /* Its code went with the JIT, between two looks. */
+    if (b->exec && map_info(b)->bare)
+        return;
     link_last(v, b);
     if (!vcpu_enter(v))
         return;

@@ -28,19 +28,30 @@ static struct map_table *table_create(uint32_t size) {
     return t;
 }
 
-struct block *map_alloc(uint32_t count) {
-    size_t size = sizeof(struct block) + (count + 1) * sizeof(struct blink_insn);
+static struct block *alloc(uint32_t records, uint32_t count) {
+    size_t size = sizeof(struct block) + records * sizeof(struct blink_insn);
     struct block_info *info = malloc(sizeof *info + size);
     if (!info)
         return NULL;
     memset(info, 0, sizeof *info + sizeof(struct block));
-    info->block = (struct block *)(info + 1);
-    info->block->exec = info;
-    info->block->count = count;
+    struct block *block = map_block(info);
+    block->exec = info;
+    block->count = count;
     info->code.struct_size = sizeof info->code;
     for (uint32_t e = 0; e < BLOCK_EXITS; e++)
         info->out[e].owner = info;
-    return info->block;
+    return block;
+}
+
+struct block *map_alloc(uint32_t count) {
+    return alloc(count + 1, count);
+}
+
+struct block *map_alloc_bare(uint32_t count) {
+    struct block *b = alloc(0, count);
+    if (b)
+        map_info(b)->bare = true;
+    return b;
 }
 
 void map_discard(struct block *block) {
@@ -92,10 +103,9 @@ struct block *map_find(struct block_map *map, uint64_t rip, uint64_t cs_base, ui
     struct block_info *info =
         __atomic_load_n(&t->head[hash_key(rip, cs_base, mode) & t->mask], __ATOMIC_ACQUIRE);
     while (info) {
-        struct block *b = info->block;
-        if (__atomic_load_n(&b->rip, __ATOMIC_RELAXED) == rip && b->mode == mode &&
-            b->cs_base == cs_base)
-            return b;
+        if (__atomic_load_n(&info->rip, __ATOMIC_RELAXED) == rip && info->mode == mode &&
+            info->cs_base == cs_base)
+            return map_block(info);
         info = __atomic_load_n(&info->next, __ATOMIC_ACQUIRE);
     }
     return NULL;
@@ -115,9 +125,8 @@ static void grow(struct block_map *map) {
         return;
     for (uint32_t k = 0; k <= old->mask; k++) {
         for (struct block_info *info = old->head[k], *next; info; info = next) {
-            const struct block *b = info->block;
             next = info->next;
-            prepend(new, info, hash_key(b->rip, b->cs_base, b->mode));
+            prepend(new, info, hash_key(info->rip, info->cs_base, info->mode));
         }
     }
     __atomic_store_n(&map->table, new, __ATOMIC_RELEASE);
@@ -156,6 +165,9 @@ static void page_remove(struct block_map *map, struct block_info *info) {
 int map_insert(struct block_map *map, struct block *block) {
     struct block_info *info = map_info(block);
     uint64_t start = block->cs_base + block->rip, last = block->cs_base + block->end_rip - 1;
+    info->rip = block->rip;
+    info->cs_base = block->cs_base;
+    info->mode = block->mode;
     info->page[0] = start >> PAGE_SHIFT;
     info->page[1] = last >> PAGE_SHIFT;
     if (map->count >= (map->table->mask + 1) / 4 * 3)
@@ -168,7 +180,7 @@ int map_insert(struct block_map *map, struct block *block) {
 
 static void unlink_out(struct block_info *info, uint32_t exit) {
     struct block_link *l = &info->out[exit];
-    __atomic_store_n(&info->block->link[exit], NULL, __ATOMIC_RELAXED);
+    __atomic_store_n(&map_block(info)->link[exit], NULL, __ATOMIC_RELAXED);
     if (!l->target)
         return;
     if (l->prev)
@@ -196,9 +208,8 @@ void map_link(struct block *from, uint32_t exit, struct block *to) {
 }
 
 static void table_remove(struct block_map *map, struct block_info *info) {
-    const struct block *b = info->block;
     struct block_info **at =
-        &map->table->head[hash_key(b->rip, b->cs_base, b->mode) & map->table->mask];
+        &map->table->head[hash_key(info->rip, info->cs_base, info->mode) & map->table->mask];
     while (*at != info)
         at = &(*at)->next;
     __atomic_store_n(at, info->next, __ATOMIC_RELEASE);
@@ -213,7 +224,8 @@ static void drop(struct block_map *map, struct block_info *info, map_dropped *dr
         unlink_out(info, e);
     page_remove(map, info);
     table_remove(map, info);
-    __atomic_store_n(&info->block->rip, ~UINT64_C(0), __ATOMIC_RELEASE);
+    __atomic_store_n(&info->rip, ~UINT64_C(0), __ATOMIC_RELEASE);
+    __atomic_store_n(&map_block(info)->rip, ~UINT64_C(0), __ATOMIC_RELEASE);
     info->died = map->epoch;
     /* A reader may stand on it: its own next stays as it is, the list of the dead is another. */
     info->page_next[0] = map->dead;

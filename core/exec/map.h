@@ -22,7 +22,10 @@ struct block_link {
 
 /* The map's part of a block; block->exec points at it and the block follows it in memory. */
 struct block_info {
-    struct block_info *next;         /* hash chain */
+    struct block_info *next; /* hash chain */
+    /* The block's key once more, beside the chain for what looks it up; rip is atomic. */
+    uint64_t rip, cs_base;
+    uint32_t mode;
     struct block_info *page_next[2]; /* lists of its first and last page */
     uint64_t page[2];                /* linear page numbers; equal if it stands on one */
     struct block_link out[BLOCK_EXITS];
@@ -31,8 +34,8 @@ struct block_info {
     uint32_t heat;         /* runs in the interpreter */
     uint32_t jit_tried;    /* translate said no: do not ask again; atomic */
     bool translated;       /* `code` is there; atomic */
+    bool bare;             /* it has no instructions */
     struct blink_jit_code code;
-    struct block *block;
 };
 
 struct map_table;
@@ -56,10 +59,15 @@ void map_finish(struct block_map *map);
 /* Memory for a block of `count` instructions and its info; released by map_discard, or by the map
  * once inserted. */
 struct block *map_alloc(uint32_t count);
+/* The same for a block that will only ever run in translated code: without the instructions. */
+struct block *map_alloc_bare(uint32_t count);
 void map_discard(struct block *block);
 
 static inline struct block_info *map_info(const struct block *block) {
     return block->exec;
+}
+static inline struct block *map_block(const struct block_info *info) {
+    return (struct block *)(uintptr_t)(info + 1);
 }
 
 /* [any] */

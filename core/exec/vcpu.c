@@ -43,6 +43,7 @@ static void vcpu_free(struct vcpu *v) {
     for (uint32_t k = 0; k < ALONE_SLOTS; k++)
         free(v->alone[k].block);
     free(v->single);
+    free(v->draft);
     if (v->cpu)
         munmap(v->cpu, sizeof *v->cpu);
     free(v);

@@ -16,7 +16,7 @@ void branch_exit(struct gen *g, uint32_t exit, uint64_t rip) {
     track_exit(g, exit);
     emit_align(e, 1);
     emit8(e, 0xe9);
-    g->code->link[exit] = e->at;
+    g->code->link[exit] = (uint16_t)e->at;
     emit32(e, 0);
 }
 
@@ -243,7 +243,7 @@ static void emit_conditional(struct gen *g, const struct blink_insn *i) {
     emit_align(e, 2);
     emit8(e, 0x0f);
     emit8(e, 0x80 | i->cc);
-    g->code->link[0] = e->at;
+    g->code->link[0] = (uint16_t)e->at;
     g->code->exit_rip[0] = i->imm;
     emit32(e, 0);
     branch_exit(g, 1, i->addr + i->len);

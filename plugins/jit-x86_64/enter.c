@@ -95,7 +95,7 @@ static void run(struct blink_plugin *self, struct blink_cpu *cpu, const struct p
 static void publish(struct blink_plugin *self, struct code *code) {
     uint64_t *slot = &self->table[code->rip & (TABLE_SIZE - 1)];
     struct code **second = &self->second[second_slot(code->rip)];
-    uint64_t landing = code->cold.rx + code->landing, miss = self->any->miss;
+    uint64_t landing = code->at[COLD] + code->landing, miss = self->any->miss;
     if (__atomic_load_n(slot, __ATOMIC_RELAXED) == miss)
         __atomic_store_n(slot, landing, __ATOMIC_SEQ_CST);
     __atomic_store_n(second, code, __ATOMIC_SEQ_CST);
@@ -106,7 +106,7 @@ static void publish(struct blink_plugin *self, struct code *code) {
 void withdraw(struct blink_plugin *self, struct code *code) {
     uint64_t *slot = &self->table[code->rip & (TABLE_SIZE - 1)];
     struct code **second = &self->second[second_slot(code->rip)];
-    uint64_t landing = code->cold.rx + code->landing;
+    uint64_t landing = code->at[COLD] + code->landing;
     __atomic_compare_exchange_n(slot, &landing, self->any->miss, false, __ATOMIC_SEQ_CST,
                                 __ATOMIC_SEQ_CST);
     struct code *named = code;
@@ -128,7 +128,7 @@ static struct point go_on(struct blink_plugin *self, struct blink_cpu *cpu, cons
     int at = gone ? -ENOENT : recover_resume(cpu, c);
     if (at < 0)
         return (struct point){.target = look_up(self, cpu)};
-    return (struct point){.target = c->hot.rx + (uint32_t)at, .x87 = (uint32_t)at >= c->x87};
+    return (struct point){.target = c->at[HOT] + (uint32_t)at, .x87 = (uint32_t)at >= c->x87};
 }
 
 /* Returns have nowhere to go but the tables: all code is new. */
@@ -158,7 +158,7 @@ uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
         }
         const struct code *c = self->by_id[how >> EXIT_SHIFT];
         if (kind == EXIT_SYSCALL) {
-            cpu->rip = c->next_rip;
+            cpu->rip = c->rip + c->last + c->last_length;
             return BLINK_EXIT_SYSCALL;
         }
         if (kind == EXIT_LINK0 || kind == EXIT_LINK1) {
@@ -171,7 +171,7 @@ uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
         if (kind == EXIT_MISS)
             recover_settle(cpu, c, (uint32_t)cpu->jit_slot[SLOT_MISS]);
         else
-            cpu->rip = c->last_rip;
+            cpu->rip = c->rip + c->last;
         uint32_t reason = self->api.interpret(cpu, NULL);
         if (reason)
             return reason;

@@ -175,7 +175,7 @@ static void emit_miss(struct emit *e, const struct blink_plugin *self, struct gl
     emit32(e, (uint32_t)offsetof(struct code, rip));
     fail[1] = emit_jcc(e, BLINK_CC_NE);
     emit_bytes(e, body, sizeof body);
-    emit32(e, (uint32_t)(offsetof(struct code, hot) + offsetof(struct piece, rx)));
+    emit32(e, (uint32_t)offsetof(struct code, at[HOT]));
     emit_gs_store(e, BLINK_RCX, SLOT(SLOT_TARGET));
     g->miss_checked = emit_here(e);
     emit_bytes(e, attention, sizeof attention);
@@ -218,6 +218,7 @@ void glue_write(struct blink_plugin *self, const struct blink_jit_space *space) 
     emit_miss(&e, self, g);
     emit_dispatch(&e, self, g);
     g->end = emit_here(&e);
+    self->writable[space->arena] = (intptr_t)space->rw - (intptr_t)space->rx;
     self->api.code_commit(self->host->machine, space, e.at);
     __atomic_store_n(&g->made, true, __ATOMIC_RELEASE);
     if (self->any)

@@ -79,13 +79,13 @@ struct where {
  * gives back, and the next instruction's begins right after what commits it.
  */
 struct span {
-    uint32_t start; /* offset of its first byte */
+    uint16_t start; /* offset of its first byte */
     uint16_t guest; /* SPAN_BEFORE: RIP of the instruction - RIP of the block */
     uint16_t held;  /* a bit for each register */
     int8_t stack;   /* to be added to RSP */
-    uint8_t kind;
-    uint8_t torn; /* below RSP, then, there is a host address: R11 belongs there */
-    uint8_t ours; /* a fault is not the guest's */
+    uint8_t kind : 6;
+    uint8_t torn : 1; /* below RSP, then, there is a host address: R11 belongs there */
+    uint8_t ours : 1; /* a fault is not the guest's */
 };
 enum {
     SPAN_BEFORE, /* the instruction at `guest` has not begun */
@@ -102,27 +102,26 @@ enum {
  * what runs lies close together; the cold one has the exit stubs, the landing of indirect branches
  * and the constant.
  */
-struct piece {
-    uint8_t *rw;
-    uint64_t rx;
-    uint32_t size;
-};
+enum { HOT, COLD, KINDS };
 struct code {
     struct blink_jit_code *core; /* core's record of it */
     uint64_t rip;                /* of the block */
     uint64_t exit_rip[2];
-    uint64_t last_rip,
-        next_rip; /* of the instruction of EXIT_INTERPRET and EXIT_SYSCALL, and after */
-    struct piece hot, cold;
-    uint32_t landing; /* offsets in the cold piece: from landing to landing_end R11 is the RIP */
-    uint32_t landing_end;
-    uint32_t link[2]; /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
-    uint32_t stub[2]; /* offset in the cold piece of what it leads to while not linked */
-    uint32_t x87;     /* from this offset on the x87 registers are known to be live */
-    uint32_t dropped; /* atomic; the tables must not name it any more */
-    uint32_t spans;
+    uint64_t at[KINDS];   /* host addresses of the pieces */
+    uint16_t size[KINDS]; /* their bytes */
+    uint32_t dropped;     /* atomic; the tables must not name it any more */
+    uint16_t landing; /* offsets in the cold piece: from landing to landing_end R11 is the RIP */
+    uint16_t landing_end;
+    uint16_t link[2]; /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
+    uint16_t stub[2]; /* offset in the cold piece of what it leads to while not linked */
+    uint16_t x87;     /* from this offset on the x87 registers are known to be live */
+    uint16_t last;    /* EXIT_INTERPRET, EXIT_SYSCALL: RIP of the instruction - RIP of the block */
+    uint16_t spans;
+    uint8_t last_length;
+    uint8_t arena;
     struct span span[];
 };
+#define NO_X87 UINT16_MAX
 
 /* Pieces of one kind in one arena in order of address; read by signal handlers, so it never moves.
  * They lie in chunks that core gave, the latest of which has room left. */
@@ -130,12 +129,14 @@ struct code {
 #define MAX_ARENAS 8u
 #define CHUNK_SIZE (256u << 10)
 #define HOMES      64u
-enum { HOT, COLD, KINDS };
 struct code_list {
     struct code **v; /* a reservation of MAX_CODES */
     uint32_t count;  /* atomic */
-    struct piece chunk;
-    uint32_t used; /* bytes of the chunk */
+    struct chunk {
+        uint8_t *rw;
+        uint64_t rx;
+        uint32_t size, used;
+    } chunk;
 };
 
 #define TABLE_SIZE 65536u
@@ -194,6 +195,7 @@ struct blink_plugin {
     uint64_t *table;
     struct code **second; /* by second_slot, below 2 GiB; NULL: none */
     struct glue glue[MAX_ARENAS];
+    int64_t writable[MAX_ARENAS]; /* from where an arena is run to where it is written */
     /* By 256 MiB of guest addresses: their number + 1, and the arena that core gives for them. */
     struct {
         uint64_t region;

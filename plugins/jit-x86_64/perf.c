@@ -29,8 +29,8 @@ void perf_close(struct blink_plugin *self) {
 void perf_code(struct blink_plugin *self, const struct code *code) {
     if (!self->perf_map || self->perf_pid != getpid())
         return;
-    fprintf(self->perf_map, "%llx %x guest_%llx\n", (unsigned long long)code->hot.rx,
-            code->hot.size, (unsigned long long)code->rip);
-    fprintf(self->perf_map, "%llx %x exits_%llx\n", (unsigned long long)code->cold.rx,
-            code->cold.size, (unsigned long long)code->rip);
+    fprintf(self->perf_map, "%llx %x guest_%llx\n", (unsigned long long)code->at[HOT],
+            code->size[HOT], (unsigned long long)code->rip);
+    fprintf(self->perf_map, "%llx %x exits_%llx\n", (unsigned long long)code->at[COLD],
+            code->size[COLD], (unsigned long long)code->rip);
 }

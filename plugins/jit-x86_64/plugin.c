@@ -45,8 +45,8 @@ static void flush(struct blink_plugin *self) {
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
         self->glue[a].made = false;
         for (uint32_t k = 0; k < KINDS; k++) {
-            self->list[a][k].count = self->list[a][k].used = 0;
-            self->list[a][k].chunk.size = 0;
+            self->list[a][k].count = 0;
+            self->list[a][k].chunk = (struct chunk){0};
         }
     }
     memset(self->home, 0, sizeof self->home);
@@ -104,25 +104,25 @@ static void destroy(struct blink_plugin *self) {
 }
 
 /* Threads may run through it meanwhile: the displacement is aligned. */
-static void patch(const struct code *c, uint32_t exit, int32_t displacement) {
-    __atomic_store_n((int32_t *)(void *)(c->hot.rw + c->link[exit]), displacement,
-                     __ATOMIC_RELEASE);
+static void patch(const struct blink_plugin *self, const struct code *c, uint32_t exit,
+                  int32_t displacement) {
+    uint64_t at = c->at[HOT] + c->link[exit] + (uint64_t)self->writable[c->arena];
+    __atomic_store_n((int32_t *)(uintptr_t)at, displacement, __ATOMIC_RELEASE);
 }
 
 static void link(struct blink_plugin *self, struct blink_jit_code *from, uint32_t exit,
                  const struct blink_jit_code *to) {
     const struct code *f = from->jit_private;
-    (void)self;
-    int64_t away = (int64_t)((uintptr_t)to->entry - (f->hot.rx + f->link[exit] + 4));
+    int64_t away = (int64_t)((uintptr_t)to->entry - (f->at[HOT] + f->link[exit] + 4));
     if (f->link[exit] && away == (int32_t)away)
-        patch(f, exit, (int32_t)away);
+        patch(self, f, exit, (int32_t)away);
 }
 
 static void unlink(struct blink_plugin *self, struct blink_jit_code *from, uint32_t exit) {
     const struct code *f = from->jit_private;
-    (void)self;
     if (f->link[exit])
-        patch(f, exit, (int32_t)(f->cold.rx + f->stub[exit] - (f->hot.rx + f->link[exit] + 4)));
+        patch(self, f, exit,
+              (int32_t)(f->at[COLD] + f->stub[exit] - (f->at[HOT] + f->link[exit] + 4)));
 }
 
 /* The memory stays until the flush: a thread may be in it, a signal may ask about it, and a return

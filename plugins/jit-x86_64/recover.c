@@ -38,7 +38,7 @@ static void pointers_from_image(const struct blink_plugin *self, struct blink_cp
     uint64_t fip;
     memcpy(&fip, image + 8, 8);
     const struct code *c = recover_find(self, fip, HOT);
-    const struct span *s = c ? span_at(c, (uint32_t)(fip - c->hot.rx)) : NULL;
+    const struct span *s = c ? span_at(c, (uint32_t)(fip - c->at[HOT])) : NULL;
     if (!s)
         return;
     cpu->fip = c->rip + s->guest;
@@ -116,10 +116,6 @@ static void take_fp(const struct blink_plugin *self, struct blink_cpu *cpu, cons
         x87_from_image(self, cpu, image);
 }
 
-static const struct piece *piece_of(const struct code *c, uint32_t kind) {
-    return kind == HOT ? &c->hot : &c->cold;
-}
-
 struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t kind) {
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
         const struct code_list *list = &self->list[a][kind];
@@ -127,14 +123,14 @@ struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t
         /* The last that begins at or before pc. */
         while (low < high) {
             uint32_t middle = (low + high) / 2;
-            if (piece_of(list->v[middle], kind)->rx <= pc)
+            if (list->v[middle]->at[kind] <= pc)
                 low = middle + 1;
             else
                 high = middle;
         }
-        const struct piece *p = low ? piece_of(list->v[low - 1], kind) : NULL;
-        if (p && pc - p->rx < p->size)
-            return list->v[low - 1];
+        struct code *c = low ? list->v[low - 1] : NULL;
+        if (c && pc - c->at[kind] < c->size[kind])
+            return c;
     }
     return NULL;
 }
@@ -233,14 +229,14 @@ int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *contex
     if (!glue && !hot && !cold)
         return -ENOENT;
     /* The exit stubs run out by themselves. */
-    if (cold && pc - cold->cold.rx < cold->landing)
+    if (cold && pc - cold->at[COLD] < cold->landing)
         return -EAGAIN;
     take_gprs(cpu, c);
     take_fp(self, cpu, c);
     if (hot)
-        return recover_settle(cpu, hot, (uint32_t)(pc - hot->hot.rx));
+        return recover_settle(cpu, hot, (uint32_t)(pc - hot->at[HOT]));
     if (cold)
-        land(cpu, cold, (uint32_t)(pc - cold->cold.rx));
+        land(cpu, cold, (uint32_t)(pc - cold->at[COLD]));
     else
         arrive(cpu);
     if (!glue || pc != glue->astray)

@@ -7,7 +7,7 @@
 /* What follows is as `now` and `held` say. */
 static void note(struct gen *g) {
     struct span s = g->now;
-    s.start = g->hot.at;
+    s.start = (uint16_t)g->hot.at;
     s.held = (uint16_t)g->held;
     if (g->spans && g->span[g->spans - 1].start == s.start)
         g->spans--;
@@ -29,7 +29,7 @@ void track_begin(struct gen *g, const struct blink_insn *i) {
 }
 
 void track_exit(struct gen *g, uint32_t exit) {
-    g->now = (struct span){.kind = (uint8_t)(SPAN_EXIT0 + exit)};
+    g->now = (struct span){.kind = (SPAN_EXIT0 + exit) & 63};
     note(g);
 }
 

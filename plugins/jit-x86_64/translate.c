@@ -11,18 +11,19 @@
 #define INSN_ROOM 80u
 #define COLD_ROOM 128u
 #define MISS_ROOM 10u
+_Static_assert(BLINK_BLOCK_MAX_INSNS *PAGED_ROOM + COLD_ROOM < UINT16_MAX, "offsets are 16 bits");
 
 /*
  * Where indirect branches arrive: R11 holds the RIP they want, the guest's R11 and RCX are in their
  * slots. JRCXZ tests without a flag whether it is this block they want.
  */
 static void emit_landing(struct emit *e, const struct glue *glue, struct code *code) {
-    code->landing = e->at;
+    code->landing = (uint16_t)e->at;
     branch_compare(e, code->rip, glue->miss);
     emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
     emit_gs_load(e, BLINK_R11, HELD(BLINK_R11));
-    code->landing_end = e->at;
-    emit_jmp(e, code->hot.rx);
+    code->landing_end = (uint16_t)e->at;
+    emit_jmp(e, code->at[HOT]);
 }
 
 /* The x87 registers are loaded at entry only if the guest's are not as after FNINIT. */
@@ -46,7 +47,7 @@ static void emit_stubs(struct gen *g) {
     for (uint32_t k = 0; k < 2; k++) {
         if (!code->link[k])
             continue;
-        code->stub[k] = g->cold.at;
+        code->stub[k] = (uint16_t)g->cold.at;
         reach(g, code->link[k]);
         emit_exit(&g->cold, g->glue, g->id << EXIT_SHIFT | k);
     }
@@ -85,8 +86,8 @@ static void hand_over(struct gen *g, const struct blink_insn *i, const struct ma
     g->misses = before->misses;
     g->literal = 0;
     g->code->link[0] = g->code->link[1] = 0;
-    g->code->last_rip = i->addr;
-    g->code->next_rip = i->addr + i->len;
+    g->code->last = (uint16_t)(i->addr - g->block->rip);
+    g->code->last_length = i->len;
     track_begin(g, i);
     track_restore(g, 0xffff);
     emit_exit(&g->hot, g->glue,
@@ -97,9 +98,9 @@ static void hand_over(struct gen *g, const struct blink_insn *i, const struct ma
 static uint32_t emit_insn(struct gen *g, const struct blink_insn *i) {
     uint32_t action = select_action(g->self, i, g->block->mode);
     track_begin(g, i);
-    if (action == DO_COPY_X87 && g->code->x87 == UINT32_MAX) {
+    if (action == DO_COPY_X87 && g->code->x87 == NO_X87) {
         emit_x87_mark(&g->hot);
-        g->code->x87 = g->hot.at;
+        g->code->x87 = (uint16_t)g->hot.at;
     }
     struct mark before = {g->hot.at, g->held, g->fresh, g->spans, g->misses};
     if (action == DO_COPY || action == DO_COPY_X87) {
@@ -168,33 +169,34 @@ static int new_chunk(struct blink_plugin *self, uint64_t near, struct code_list 
     self->api.code_commit(self->host->machine, &space, same ? CHUNK_SIZE : 0);
     if (!same)
         return -ENOSPC;
-    list->chunk = (struct piece){space.rw, (uintptr_t)space.rx, CHUNK_SIZE};
-    list->used = 0;
+    list->chunk = (struct chunk){space.rw, (uintptr_t)space.rx, CHUNK_SIZE, 0};
     return 0;
 }
 
 /* `room` bytes of the chunk of a kind. */
 static int reserve(struct blink_plugin *self, uint64_t near, uint32_t kind, uint32_t room,
-                   uint32_t arena, struct piece *out) {
+                   uint32_t arena, struct emit *out) {
     struct code_list *list = &self->list[arena][kind];
     int rc = 0;
-    if (room > list->chunk.size - list->used)
+    if (room > list->chunk.size - list->chunk.used)
         rc = new_chunk(self, near, list, arena);
     if (rc == 0)
-        *out = (struct piece){list->chunk.rw + list->used, list->chunk.rx + list->used, room};
+        *out = (struct emit){.rw = list->chunk.rw + list->chunk.used,
+                             .rx = list->chunk.rx + list->chunk.used,
+                             .cap = room};
     return rc;
 }
 
 static void keep(struct code_list *list, struct code *code, uint32_t size) {
-    list->used += size;
+    list->chunk.used += size;
     list->v[list->count] = code;
     __atomic_store_n(&list->count, list->count + 1, __ATOMIC_RELEASE);
 }
 
 static int write_code(struct gen *g) {
     struct code *code = g->code;
-    g->hot = (struct emit){.rw = code->hot.rw, .rx = code->hot.rx, .cap = code->hot.size};
-    g->cold = (struct emit){.rw = code->cold.rw, .rx = code->cold.rx, .cap = code->cold.size};
+    code->at[HOT] = g->hot.rx;
+    code->at[COLD] = g->cold.rx;
     g->held = g->fresh = g->spans = g->misses = 0;
     g->literal = 0;
     emit_body(g);
@@ -202,8 +204,8 @@ static int write_code(struct gen *g) {
     emit_misses(g);
     emit_landing(&g->cold, g->glue, code);
     emit_literal(g);
-    code->hot.size = g->hot.at;
-    code->cold.size = g->cold.at;
+    code->size[HOT] = (uint16_t)g->hot.at;
+    code->size[COLD] = (uint16_t)g->cold.at;
     return g->hot.full || g->cold.full ? -ENOTSUP : 0;
 }
 
@@ -213,7 +215,7 @@ static struct code *finish(const struct gen *g) {
     if (!code)
         return NULL;
     *code = *g->code;
-    code->spans = g->spans;
+    code->spans = (uint16_t)g->spans;
     memcpy(code->span, g->span, g->spans * sizeof code->span[0]);
     return code;
 }
@@ -227,10 +229,11 @@ static int place_code(struct gen *g, struct code **out) {
     uint32_t cold = COLD_ROOM + (g->paged ? 2 * count * MISS_ROOM + COLD_ROOM : 0);
     int rc = find_arena(self, rip, &arena);
     if (rc == 0)
-        rc = reserve(self, rip, HOT, hot, arena, &code->hot);
+        rc = reserve(self, rip, HOT, hot, arena, &g->hot);
     if (rc == 0)
-        rc = reserve(self, rip, COLD, cold, arena, &code->cold);
+        rc = reserve(self, rip, COLD, cold, arena, &g->cold);
     g->glue = &self->glue[arena];
+    code->arena = (uint8_t)arena;
     if (rc == 0)
         rc = write_code(g);
     if (rc)
@@ -238,8 +241,8 @@ static int place_code(struct gen *g, struct code **out) {
     code = finish(g);
     if (!code)
         return -ENOMEM;
-    keep(&self->list[arena][HOT], code, code->hot.size);
-    keep(&self->list[arena][COLD], code, code->cold.size);
+    keep(&self->list[arena][HOT], code, code->size[HOT]);
+    keep(&self->list[arena][COLD], code, code->size[COLD]);
     self->by_id[self->ids++] = code;
     perf_code(self, code);
     *out = code;
@@ -255,7 +258,7 @@ int translate_block(struct blink_plugin *self, const struct blink_jit_block *blo
         return -ENOTSUP;
     if (self->ids >= MAX_CODES)
         return -ENOSPC;
-    struct code draft = {.core = out, .rip = block->rip, .x87 = UINT32_MAX}, *code = NULL;
+    struct code draft = {.core = out, .rip = block->rip, .x87 = NO_X87}, *code = NULL;
     struct gen *g = &self->gen;
     g->self = self;
     g->code = &draft;
@@ -265,9 +268,12 @@ int translate_block(struct blink_plugin *self, const struct blink_jit_block *blo
     int rc = place_code(g, &code);
     if (rc)
         return rc;
-    out->entry = (void *)(uintptr_t)code->hot.rx;
-    out->size = code->hot.size + code->cold.size;
+    out->entry = (void *)(uintptr_t)code->at[HOT];
+    out->size = code->size[HOT] + code->size[COLD];
     out->exits = 2;
+    out->known = (code->link[0] ? 1u : 0u) | (code->link[1] ? 2u : 0u);
+    out->exit_rip[0] = code->exit_rip[0];
+    out->exit_rip[1] = code->exit_rip[1];
     out->jit_private = code;
     return 0;
 }

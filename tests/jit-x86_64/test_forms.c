@@ -394,7 +394,7 @@ static bool try_form(struct rig *rig, const struct form *form) {
         if ((t.end.reason == BLINK_EXIT_FAULT) != ((form->flags & FAULTS) != 0))
             fail_form(&t, "interpreted", "unexpected end");
         run_freely(&t);
-        bool stepped = n < 2 && !(form->flags & NO_STEPS);
+        bool stepped = n < (rig_base(rig) == rig_near.base ? 2 : 1) && !(form->flags & NO_STEPS);
         uint32_t steps = stepped ? run_in_steps(&t) : 0;
         if (n == 0 && (form->flags & EVENTS) && rig_base(rig) != rig_low.base)
             run_with_events(&t, steps);

@@ -34,6 +34,10 @@ struct blink_jit_code {
     void *entry;       /* host address to enter */
     size_t size;       /* bytes of host code */
     void *jit_private; /* the back end's */
+    /* Exits that lead to exit_rip, and so may be linked before they are ever taken: a bit each. */
+    uint32_t known;
+    uint32_t reserved;
+    uint64_t exit_rip[2];
 };
 
 /* A piece of a code arena: two views of the same bytes. */
