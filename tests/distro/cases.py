@@ -26,7 +26,7 @@ class Case:
     env: Union[dict, Callable] = field(default_factory=dict)
     adjust: Optional[Callable] = None
     lacks: Optional[Callable] = None  # another reason to skip, or None
-    timeout: int = 300
+    timeout: int = 900  # of a machine that is slow, and does other things
     full: bool = False  # only where everything is asked for
 
 

@@ -34,7 +34,8 @@ if (!isMainThread) {
     });
   });
   (async () => {
-    const results = await Promise.allSettled([1, 2, 3, 4].map(start));
+    const numbers = process.env.SCALE < 100 ? [1, 3] : [1, 2, 3, 4];
+    const results = await Promise.allSettled(numbers.map(start));
     console.log(results.map((r) => r.status === 'fulfilled' ? r.value : r.reason.message));
     console.log('counted', new Int32Array(shared)[0]);
     await new Promise((resolve) => setTimeout(resolve, 20));
