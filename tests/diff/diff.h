@@ -41,6 +41,7 @@ struct state {
 #define VECTOR_NONE 0xffu /* at CODE_END */
 #define VECTOR_HANG 0xfeu /* it did not end */
 #define VECTOR_SKIP 0xfdu /* it was not run, see looped.c */
+#define VECTOR_TWO  0xfcu /* it came to two different ends, see looped.c */
 
 struct outcome {
     struct state state;
