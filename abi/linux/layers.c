@@ -6,10 +6,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "layers.h"
@@ -121,14 +123,69 @@ int lx_layers_init(struct blink_plugin *abi, const char *root, const char *overl
 }
 
 void lx_layers_finish(struct blink_plugin *abi) {
-    for (uint32_t k = 0; abi->layers && k < abi->layers->count; k++)
-        free(abi->layers->layer[k].prefix);
-    free(abi->layers);
+    for (struct lx_layers *l = abi->layers, *before; l; l = before) {
+        before = l->before;
+        for (uint32_t k = 0; k < l->count; k++)
+            free(l->layer[k].prefix);
+        free(l);
+    }
     abi->layers = NULL;
 }
 
+/* ---- chroot ---- */
+
+static bool may_chroot(void) {
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2];
+    return syscall(SYS_capget, &head, data) == 0 && data[0].effective >> CAP_SYS_CHROOT & 1;
+}
+
+/* The folder is the one layer from now on. */
+static int change_root(struct blink_plugin *abi, const char *real) {
+    struct lx_layers *l = calloc(1, sizeof *l);
+    int rc = l ? add_layer(abi, l, real) : -ENOMEM;
+    if (rc == 0)
+        rc = abi->exec.set_root(abi->host->machine, real);
+    if (rc < 0) {
+        if (l)
+            free(l->layer[0].prefix);
+        free(l);
+        return rc;
+    }
+    see_host_trees(l);
+    pthread_mutex_lock(&abi->lock);
+    l->before = abi->layers;
+    __atomic_store_n(&abi->layers, l, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&abi->lock);
+    return 0;
+}
+
+/*
+ * Layers over each other cannot be handed on to the next program, and a process that shares its
+ * memory cannot have a tree of its own: these are refused. Unlike on Linux /proc and its like are
+ * still the host's where the folder has none, since nothing can be mounted there.
+ */
+int64_t lx_sys_chroot(struct lx_call *c) {
+    const struct lx_layers *now = lx_layers_now(c->abi);
+    struct lx_path p;
+    struct stat st;
+    char real[PATH_MAX];
+    int rc = lx_path(c, AT_FDCWD, c->a[0], LX_FOLLOW, &p);
+    if (rc < 0)
+        return rc;
+    if (fstatat(p.dirfd, p.name, &st, 0))
+        return -errno;
+    if (!S_ISDIR(st.st_mode))
+        return -ENOTDIR;
+    if (faccessat(p.dirfd, p.name, X_OK, AT_EACCESS) || !realpath(p.name, real))
+        return -errno;
+    if (!may_chroot() || c->thread->apart || (now && now->count > 1))
+        return -EPERM;
+    return !now && !strcmp(real, "/") ? 0 : change_root(c->abi, real);
+}
+
 const char *lx_guest_name(const struct blink_plugin *abi, const char *host) {
-    const struct lx_layers *l = abi->layers;
+    const struct lx_layers *l = lx_layers_now(abi);
     const struct lx_layer *best = NULL;
     if (!l)
         return host;
@@ -163,7 +220,7 @@ static int join(char *out, const char *a, const char *separator, const char *b) 
 /* Where in the layers a resolved guest path is; with `target`[PATH_MAX] its target if it is a
  * link, else "". -ENOENT if no layer has it. */
 static int locate(const struct blink_plugin *abi, const char *guest, char *host, char *target) {
-    const struct lx_layers *l = abi->layers;
+    const struct lx_layers *l = lx_layers_now(abi);
     int tree = host_tree_index(guest), rc = -ENOENT;
     bool host_only = tree >= 0 && (l->host_trees >> tree) & 1;
     for (uint32_t k = host_only ? l->count : 0; k < l->count + (tree >= 0); k++) {

@@ -1,7 +1,7 @@
 /*
  * The host folders that make up the guest's file tree: none (the guest sees the host's tree), one
  * (--root), or several that lie over each other (BLINK_OVERLAYS), the first that has a path wins.
- * Made with the instance, read by all threads.
+ * Made with the instance, read by all threads; chroot puts another in its place.
  */
 #ifndef LX_LAYERS_H
 #define LX_LAYERS_H
@@ -16,6 +16,7 @@ struct lx_layer {
 };
 
 struct lx_layers {
+    struct lx_layers *before; /* of chroot, kept: another thread may be walking there */
     uint32_t count;
     uint32_t host_trees; /* bit k: host_tree_names[k] is the host's whole, the layers have none */
     struct lx_layer layer[LX_LAYERS];

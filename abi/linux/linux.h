@@ -55,7 +55,7 @@ struct blink_plugin {
     bool strace;
     bool strace_entry;        /* -ss: a line when a call begins, too */
     bool forked;              /* lines of the trace carry the pid; atomic */
-    struct lx_layers *layers; /* the guest's file tree; NULL: the host's */
+    struct lx_layers *layers; /* the guest's file tree; NULL: the host's; atomic */
     void *nowhere;            /* see arg.h; atomic */
     struct lx_identity id;
     uint32_t threads;                       /* alive; atomic */
@@ -257,6 +257,10 @@ int lx_program_of(long pid, char *out, size_t size);
 /* From --root and BLINK_OVERLAYS, each NULL if not given. -errno after a line that says why. */
 int lx_layers_init(struct blink_plugin *abi, const char *root, const char *overlays);
 void lx_layers_finish(struct blink_plugin *abi);
+/* What threads see. */
+static inline struct lx_layers *lx_layers_now(const struct blink_plugin *abi) {
+    return __atomic_load_n(&abi->layers, __ATOMIC_ACQUIRE);
+}
 
 /* ---- arg.c, shm.c: what the instance holds for them ---- */
 void lx_nowhere_finish(struct blink_plugin *abi);

@@ -171,7 +171,7 @@ static int64_t readlink_at(struct lx_call *c, int32_t dirfd, uint64_t path, uint
         target[n] = 0;
         if (lx_proc_program(at.name, program, sizeof program) == 0)
             told = program;
-        else if (c->abi->layers)
+        else if (lx_layers_now(c->abi))
             told = as_guest(c->abi, at.name, target);
     }
     size_t n = strlen(told);

@@ -119,7 +119,7 @@ static int plain(struct blink_plugin *abi, int32_t dirfd, const char *text, uint
 int lx_path_text(struct blink_plugin *abi, int32_t dirfd, const char *text, uint32_t flags,
                  struct lx_path *out) {
     char full[LX_PATH_MAX];
-    if (!abi->layers || !*text)
+    if (!lx_layers_now(abi) || !*text)
         return plain(abi, dirfd, text, flags, out);
     int rc = absolute(abi, dirfd, text, full, sizeof full);
     if (rc == 1) {

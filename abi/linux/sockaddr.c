@@ -65,12 +65,12 @@ int lx_address_in(struct lx_call *c, uint64_t src, uint64_t size, bool making,
     bool has_path = out->host == &out->u && sound && out->size > PATH_AT &&
                     out->size <= sizeof(struct sockaddr_un) && out->u.any.sa_family == AF_UNIX &&
                     out->u.bytes[PATH_AT];
-    return has_path && c->abi->layers ? to_host_path(c, out, making) : 0;
+    return has_path && lx_layers_now(c->abi) ? to_host_path(c, out, making) : 0;
 }
 
 void lx_address_as_guest(struct lx_call *c, struct lx_address *a) {
     char path[PATH_SIZE + 1];
-    if (!c->abi->layers || a->size <= PATH_AT || a->size > sizeof(struct sockaddr_un) ||
+    if (!lx_layers_now(c->abi) || a->size <= PATH_AT || a->size > sizeof(struct sockaddr_un) ||
         a->u.any.sa_family != AF_UNIX || a->u.bytes[PATH_AT] != '/')
         return;
     size_t n = a->size - PATH_AT;

@@ -42,6 +42,8 @@ struct exec_hooks {
     /* The machine was reset: put its devices and memory into the state for booting, and the first
      * vCPU at the start. May be NULL. [vcpu] */
     int (*reset)(struct blink_machine *machine);
+    /* Another folder is the guest's "/". -ENOMEM. [vcpu] */
+    int (*set_root)(struct blink_machine *machine, const char *folder);
     /* A JIT back end by name, made but not active; -ENOENT. [main] [safepoint] */
     int (*find_jit)(struct blink_machine *machine, const char *name,
                     const struct blink_jit_ops **ops, struct blink_plugin **self);

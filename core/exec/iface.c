@@ -31,6 +31,10 @@ static void cpuid(struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32
     cpu_cpuid(cpu, leaf, subleaf, out);
 }
 
+static int set_root(struct blink_machine *machine, const char *folder) {
+    return machine_exec(machine)->options.hooks.set_root(machine, folder);
+}
+
 const struct blink_exec_iface exec_iface = {
     .struct_size = sizeof exec_iface,
     .syscall = signals_syscall,
@@ -48,6 +52,7 @@ const struct blink_exec_iface exec_iface = {
     .stats = stats,
     .cpuid = cpuid,
     .share = process_share,
+    .set_root = set_root,
 };
 
 /* ---- blink.debug/1 ---- */

@@ -23,6 +23,11 @@ struct instance {
     bool active;
 };
 
+struct machine_root {
+    struct machine_root *before;
+    char folder[];
+};
+
 struct blink_machine {
     struct machine_options options;
     struct plugin_registry *registry;
@@ -42,6 +47,9 @@ struct blink_machine {
     struct instance *loader;
     struct machine_swap *swap; /* swap.c, or NULL */
     uint64_t started;          /* nanoseconds, for the statistics */
+    /* Option "root" in place of that of the command line; NULL: it has not changed; atomic. Those
+     * before it stay, since others may read them. */
+    struct machine_root *root;
 };
 
 /* instances.c: one instance of KIND `name`, made when first asked for. 0; -ENOENT without a line;

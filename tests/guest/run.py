@@ -41,6 +41,7 @@ CASES = {
     "shared": [[]],
     "procfs": [[]],
     "ids": [[]],
+    "chroot": [[]],
     "attributes": [[]],
     "rest": [[]],
     "async": [[]],

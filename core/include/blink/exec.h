@@ -111,6 +111,9 @@ struct blink_exec_iface {
      */
     int64_t (*share)(struct blink_cpu *parent, const struct blink_cpu *state, void *arg,
                      uint64_t flags, int32_t *pidfd);
+    /* From now on option "root" is this host folder, for this process and those it respawns.
+     * -ENOMEM. [vcpu] */
+    int (*set_root)(struct blink_machine *machine, const char *folder);
 };
 
 #ifdef __cplusplus

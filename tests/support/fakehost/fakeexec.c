@@ -2,6 +2,7 @@
  * The fake host's "blink.exec/1": records what an ABI asks for; only system calls are real.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,6 +140,11 @@ static void exec_cpuid(struct blink_cpu *cpu, uint32_t leaf, uint32_t subleaf, u
     }
 }
 
+static int exec_set_root(struct blink_machine *m, const char *folder) {
+    snprintf(m->exec.root, sizeof m->exec.root, "%s", folder);
+    return 0;
+}
+
 const struct blink_exec_iface fakehost_exec_iface = {
     .struct_size = sizeof fakehost_exec_iface,
     .syscall = exec_syscall,
@@ -156,6 +162,7 @@ const struct blink_exec_iface fakehost_exec_iface = {
     .stats = exec_stats,
     .cpuid = exec_cpuid,
     .share = exec_share,
+    .set_root = exec_set_root,
 };
 
 /* ---- for the test ---- */

@@ -135,6 +135,7 @@ struct fakehost_exec {
     int64_t share_result; /* what share() answers, -ENOSYS at first; it fills no pidfd */
     uint32_t shares;
     uint64_t share_flags;
+    char root[256];         /* of the last set_root() */
     int64_t syscall_number; /* of the last one */
     uint32_t syscalls;
     uint32_t counted_syscalls, counted_signals; /* sums of count() */
