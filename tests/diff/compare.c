@@ -80,7 +80,9 @@ static bool fault_is_open(const struct comparison *c) {
     case BLINK_OP_FRSTOR:
     case BLINK_OP_FNSAVE:
     case BLINK_OP_FLDENV:
-    case BLINK_OP_FNSTENV: return (pages && distance < 512) || limit;
+    case BLINK_OP_FNSTENV:
+        /* An operand that passes 64 KiB of address goes on at 0. */
+        return (pages && (distance < 512 || i.addrsize == 2)) || limit;
     case BLINK_OP_VMASKMOVPS:
     case BLINK_OP_VMASKMOVPD:
     case BLINK_OP_VPMASKMOVD:
@@ -121,6 +123,17 @@ static uint16_t plain_selector(uint16_t selector) {
     return selector < 4 ? 0 : selector;
 }
 
+/* The host ended in a fault of this operation. */
+static bool is_fault_of(const struct comparison *c, uint32_t op) {
+    struct blink_insn i;
+    uint32_t n = instructions_done(c->t, c->host), at = 0;
+    for (uint32_t k = 0; k < n && k < c->t->count; k++)
+        at += c->t->lengths[k];
+    return n < c->t->count &&
+           decode_at(c->t->mode, c->t->code + at, c->t->lengths[n], c->host->state.rip, &i) &&
+           i.op == op;
+}
+
 static void compare_integer(struct comparison *c) {
     static const char *const names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                         "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
@@ -130,10 +143,17 @@ static void compare_integer(struct comparison *c) {
     /* Outside 64-bit mode the rest of the registers is nobody's. */
     bool wide = c->t->mode == BLINK_MODE_BITS64 && h->seg[BLINK_SEG_CS] == 0x33;
     uint64_t bits = wide ? ~UINT64_C(0) : UINT32_MAX;
+    uint64_t most = bits, rsp = bits;
+    /* POPA that faults has loaded some registers, or none: it will be done again. */
+    if (is_fault_of(c, BLINK_OP_POPA))
+        most = 0;
+    /* What RETF releases of a stack of 16 bits may carry into the rest of ESP. */
+    if (c->t->focus == BLINK_OP_RETF && !(segments_find(h->seg[BLINK_SEG_SS]).attr & 0x4000))
+        rsp = wide ? bits : 0xffff;
     /* Linux has a segment whose limit is the number of the processor that the host is on. */
     const uint64_t number = c->t->focus == BLINK_OP_LSL ? 0xfff : 0;
     for (uint32_t k = 0; k < (wide ? 16u : 8u); k++)
-        if ((h->gpr[k] ^ g->gpr[k]) & bits & ~number)
+        if ((h->gpr[k] ^ g->gpr[k]) & (k == BLINK_RSP ? rsp : most) & ~number)
             differ(c, DIFFER_GPR, names[k], h->gpr[k], g->gpr[k]);
     static const char *const segments[] = {"es", "cs", "ss", "ds", "fs", "gs"};
     for (uint32_t k = 0; k < 6 && c->t->far; k++)
@@ -235,14 +255,7 @@ static bool is_pointer_field(const struct trial *t, uint64_t at) {
  * processor's choice. */
 static bool is_below_stack(const struct comparison *c, uint64_t at) {
     const struct state *s = &c->host->state;
-    struct blink_insn i;
-    uint32_t n = instructions_done(c->t, c->host), before = 0;
-    if (n >= c->t->count || !c->t->far)
-        return false;
-    for (uint32_t k = 0; k < n; k++)
-        before += c->t->lengths[k];
-    if (!decode_at(c->t->mode, c->t->code + before, c->t->lengths[n], s->rip, &i) ||
-        i.op != BLINK_OP_CALLF)
+    if (!c->t->far || !is_fault_of(c, BLINK_OP_CALLF))
         return false;
     struct blink_seg ss = segments_find(s->seg[BLINK_SEG_SS]);
     uint64_t sp = s->gpr[BLINK_RSP];
