@@ -192,9 +192,10 @@ struct block *fetch_block(struct vcpu *v) {
             return v->single;
         }
         fill(cpu, b, &f);
+        bool placed = !x->system || remap_place(v, b);
         pthread_mutex_lock(&x->lock);
-        struct block *known = map_find(&x->map, b->rip, b->cs_base, b->mode);
-        bool stale = x->map.generation != generation;
+        struct block *known = x->system ? NULL : map_find(&x->map, b->rip, b->cs_base, b->mode);
+        bool stale = x->map.generation != generation || !placed;
         if (!known && !stale)
             map_insert(&x->map, b);
         pthread_mutex_unlock(&x->lock);

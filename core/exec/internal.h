@@ -15,6 +15,12 @@
 
 #define ALONE_SLOTS 64u
 
+/* A linear page of code and the physical one: see remap.c. */
+struct vcpu_page {
+    uint64_t key, physical;
+};
+#define VCPU_PAGES 256u
+
 /* One vCPU and the host thread that runs it. */
 struct vcpu {
     struct interp_context context; /* first: interp_context and vcpu share their address */
@@ -35,8 +41,9 @@ struct vcpu {
     /* Blocks the loop found lately, by jump slot, NULL where empty: those that a JIT wants stay out
      * of `jumps`, through which the interpreter would run past the loop. */
     struct block *recent[INTERP_JUMP_SLOTS];
-    struct block *draft;  /* see fetch_draft; NULL at first */
-    struct block *single; /* a block of one instruction, see loop.c */
+    struct block *draft;                /* see fetch_draft; NULL at first */
+    struct vcpu_page pages[VCPU_PAGES]; /* system software: looked up lately; key 0: none */
+    struct block *single;               /* a block of one instruction, see loop.c */
     /* Instructions that translated code left to the interpreter lately, each a block of one, and
      * the map's generation they are good for. */
     struct {
@@ -169,6 +176,15 @@ bool system_breaks(struct vcpu *v);
 /* Before guest code: go on with it, or something was delivered instead, or the vCPU ends. */
 enum system_round { SYSTEM_GO, SYSTEM_AGAIN, SYSTEM_END };
 enum system_round system_round(struct vcpu *v);
+
+/* remap.c: blocks of system software. What linear addresses mean has changed: by page tables, or
+ * altogether. */
+void remap_forget_caches(struct vcpu *v);
+void remap_forget_code(struct vcpu *v);
+/* Note where the block at rip lies in physical memory; false if that cannot be said. */
+bool remap_place(struct vcpu *v, struct block *b);
+struct block *remap_find(struct vcpu *v);
+bool remap_may_link(const struct block *from, const struct block *to);
 
 /* loop.c: the block of the map at (rip, cs_base, mode), through the vCPU's caches; NULL. */
 struct block *vcpu_find(struct vcpu *v);

@@ -131,11 +131,15 @@ static void step_done(struct vcpu *v) {
     }
 }
 
+/* Back ends link across pages, which system software may map anew. */
+static bool uses_jit(const struct vcpu *v) {
+    return !v->exec->system && jit_active(v->exec);
+}
+
 /* Blocks that the active JIT has not refused come back to the loop, to be counted and translated;
  * the interpreter chains among the others. */
 static bool wants_jit(const struct vcpu *v, const struct block *b) {
-    return jit_active(v->exec) && b->exec &&
-           !__atomic_load_n(&map_info(b)->jit_tried, __ATOMIC_RELAXED);
+    return uses_jit(v) && b->exec && !__atomic_load_n(&map_info(b)->jit_tried, __ATOMIC_RELAXED);
 }
 
 static bool is_at(const struct block *b, const struct blink_cpu *cpu) {
@@ -148,7 +152,9 @@ struct block *vcpu_find(struct vcpu *v) {
     uint32_t k = interp_jump_slot(cpu->rip);
     if (v->recent[k] && is_at(v->recent[k], cpu))
         return v->recent[k];
-    struct block *b = map_find(&v->exec->map, cpu->rip, cpu->seg[BLINK_SEG_CS].base, cpu->mode);
+    struct block *b =
+        v->exec->system ? remap_find(v)
+                        : map_find(&v->exec->map, cpu->rip, cpu->seg[BLINK_SEG_CS].base, cpu->mode);
     if (b)
         v->recent[k] = b;
     return b;
@@ -177,6 +183,8 @@ static void link_last(struct vcpu *v, struct block *to) {
     /* Only within the mode and code segment that chaining takes for granted. */
     if (from->mode != to->mode || from->cs_base != to->cs_base)
         return;
+    if (x->system && !remap_may_link(from, to))
+        return;
     pthread_mutex_lock(&x->lock);
     map_link(from, v->context.link_exit, to);
     pthread_mutex_unlock(&x->lock);
@@ -184,7 +192,7 @@ static void link_last(struct vcpu *v, struct block *to) {
 
 static void run_block(struct vcpu *v) {
     pin(v);
-    bool jit = jit_active(v->exec);
+    bool jit = uses_jit(v);
     struct block *b = lookup(v, jit);
     if (!b && jit) {
         jit_run_new(v);

@@ -98,17 +98,28 @@ void map_finish(struct block_map *map) {
     memset(map, 0, sizeof *map);
 }
 
-struct block *map_find(struct block_map *map, uint64_t rip, uint64_t cs_base, uint32_t mode) {
+static struct block *find(struct block_map *map, uint64_t rip, uint64_t cs_base, uint32_t mode,
+                          const uint64_t *physical) {
     struct map_table *t = __atomic_load_n(&map->table, __ATOMIC_ACQUIRE);
     struct block_info *info =
         __atomic_load_n(&t->head[hash_key(rip, cs_base, mode) & t->mask], __ATOMIC_ACQUIRE);
     while (info) {
+        struct block *b = map_block(info);
         if (__atomic_load_n(&info->rip, __ATOMIC_RELAXED) == rip && info->mode == mode &&
-            info->cs_base == cs_base)
-            return map_block(info);
+            info->cs_base == cs_base && (!physical || b->physical[0] == *physical))
+            return b;
         info = __atomic_load_n(&info->next, __ATOMIC_ACQUIRE);
     }
     return NULL;
+}
+
+struct block *map_find(struct block_map *map, uint64_t rip, uint64_t cs_base, uint32_t mode) {
+    return find(map, rip, cs_base, mode, NULL);
+}
+
+struct block *map_find_at(struct block_map *map, uint64_t rip, uint64_t cs_base, uint32_t mode,
+                          uint64_t physical) {
+    return find(map, rip, cs_base, mode, &physical);
 }
 
 static void prepend(struct map_table *t, struct block_info *info, uint32_t hash) {

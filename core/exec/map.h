@@ -72,6 +72,9 @@ static inline struct block *map_block(const struct block_info *info) {
 
 /* [any] */
 struct block *map_find(struct block_map *map, uint64_t rip, uint64_t cs_base, uint32_t mode);
+/* The same, for one that stands on physical page `physical`. */
+struct block *map_find_at(struct block_map *map, uint64_t rip, uint64_t cs_base, uint32_t mode,
+                          uint64_t physical);
 int map_insert(struct block_map *map, struct block *block);
 /* Let exit `exit` of `from` lead to `to`, if both are alive. */
 void map_link(struct block *from, uint32_t exit, struct block *to);

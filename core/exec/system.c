@@ -164,24 +164,10 @@ bool system_breaks(struct vcpu *v) {
 
 /* ---- rounds of the loop ---- */
 
-static void dropped(void *arg, struct block_info *info) {
-    jit_forget(arg, info);
-}
-
-/* All blocks are known by linear addresses, which mean something else now. */
-static void forget_code(struct vcpu *v) {
-    struct exec *x = v->exec;
-    vcpu_unpin(v);
-    mem_code_forget(x->mem);
-    pthread_mutex_lock(&x->lock);
-    map_drop(&x->map, 0, UINT64_MAX, dropped, x);
-    pthread_mutex_unlock(&x->lock);
-}
-
 static bool reset(struct vcpu *v) {
     struct exec *x = v->exec;
     v->context.nmi_masked = 0;
-    v->context.remapped = 1;
+    v->context.remapped |= INTERP_REMAP_ALL;
     v->context.watch_hits = 0;
     __atomic_store_n(&x->nmi, 0, __ATOMIC_SEQ_CST);
     cpu_reset(v->cpu);
@@ -201,8 +187,11 @@ enum system_round system_round(struct vcpu *v) {
     if (v->context.clock && clock_left(v) == 0)
         clock_attend(v);
     if (v->context.remapped) {
+        if (v->context.remapped & INTERP_REMAP_ALL)
+            remap_forget_code(v);
+        else
+            remap_forget_caches(v);
         v->context.remapped = 0;
-        forget_code(v);
     }
     if (!v->cpu->shadow && waits(v)) {
         vcpu_unpin(v);
@@ -264,7 +253,7 @@ static void set_a20(struct blink_machine *machine, uint32_t open) {
         return;
     v->cpu->a20_mask = mask;
     mem_tlb_flush(v->cpu);
-    v->context.remapped = 1;
+    v->context.remapped |= INTERP_REMAP_ALL;
     /* The block under execution ends after its present instruction. */
     attention_set(v->cpu, BLINK_ATTN_IRQ);
 }

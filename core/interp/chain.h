@@ -31,8 +31,24 @@ static inline const struct blink_insn *chain_miss(struct blink_cpu *cpu, struct 
     cpu->icount += from_->count;                                                                   \
     if (likely(to_ != NULL) && likely(__atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) == 0))    \
       GOTO(to_->insns);                                                                            \
+    CHAIN_ALONE(cpu, from_, target);                                                               \
     return chain_miss(cpu, from_, (exit), (target));                                               \
   } while (0)
+
+/* What may not be linked, because page tables may change between the two, goes as indirect branches
+ * do. */
+#if INTERP_PAGED
+  #define CHAIN_ALONE(cpu, from, target)                                                           \
+    do {                                                                                           \
+      struct block *next_ = cpu->jumps->slot[interp_jump_slot(target)];                            \
+      if (from->alone && next_->rip == (target) && next_->mode == from->mode &&                    \
+          next_->cs_base == from->cs_base &&                                                       \
+          __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) == 0)                                 \
+        GOTO(next_->insns);                                                                        \
+    } while (0)
+#else
+  #define CHAIN_ALONE(cpu, from, target) (void)0
+#endif
 
 /* Indirect: through the jump cache. Same mode, as no near branch changes it. A target that is not
  * canonical is #GP at the branch, as AMD has it; no block is there, so only a miss looks. `undo`

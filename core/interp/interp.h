@@ -34,7 +34,11 @@ struct block {
     uint64_t end_rip;                /* of the byte after the last instruction */
     struct block *link[BLOCK_EXITS]; /* atomic; NULL: leave to the loop */
     void *exec;                      /* exec's own part */
-    struct blink_insn insns[];       /* count + 1 records */
+    /* System software: numbers of the physical pages it stands on, equal if it is one. `alone`:
+     * with paging, where it has no links to other pages. */
+    uint64_t physical[2];
+    bool alone;
+    struct blink_insn insns[]; /* count + 1 records */
 };
 
 /* Slots of a jump cache. */
@@ -47,6 +51,10 @@ struct blink_jump_cache {
 static inline uint32_t interp_jump_slot(uint64_t rip) {
     return (uint32_t)((rip ^ (rip >> 12)) & (INTERP_JUMP_SLOTS - 1));
 }
+
+/* interp_context.remapped: page tables may say something else; or paging itself has changed. */
+#define INTERP_REMAP_PAGES 1u
+#define INTERP_REMAP_ALL   2u
 
 /*
  * What handlers need of their loop; blink_cpu.exec_private points at it (exec embeds it as the
@@ -61,7 +69,7 @@ struct interp_context {
     /* Virtual time in nanoseconds, or NULL: the host's. It looks at cpu->insn for what of the
      * present block is done. */
     uint64_t (*clock)(struct blink_cpu *cpu);
-    uint32_t remapped;    /* linear addresses mean other memory now: blocks must go */
+    uint32_t remapped;    /* INTERP_REMAP_*: linear addresses mean other memory now */
     uint32_t nmi_masked;  /* an NMI is being handled: IRET ends that */
     uint32_t watch_hits;  /* data breakpoints hit by the instruction under execution: DR6 0-3 */
     uint64_t page_faults; /* counters */

@@ -150,7 +150,7 @@ static bool set_cr0(struct blink_cpu *cpu, uint64_t v) {
     if ((old ^ v) & (CR0_PG | CR0_WP | CR0_PE))
         mem_tlb_flush(cpu);
     if ((old ^ v) & CR0_PG)
-        context_of(cpu)->remapped = 1;
+        context_of(cpu)->remapped |= INTERP_REMAP_ALL;
     cpu_update_mode(cpu);
     return true;
 }
@@ -158,7 +158,7 @@ static bool set_cr0(struct blink_cpu *cpu, uint64_t v) {
 static void remap(struct blink_cpu *cpu) {
     mem_tlb_flush(cpu);
     if (cpu->cr0 & CR0_PG)
-        context_of(cpu)->remapped = 1;
+        context_of(cpu)->remapped |= INTERP_REMAP_PAGES;
 }
 static bool set_control(struct blink_cpu *cpu, uint32_t n, uint64_t v) {
     const uint64_t known4 = CR4_TSD | CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
@@ -500,7 +500,7 @@ HANDLER(invlpg) {
     NEED_CPL0();
     mem_tlb_flush_page(cpu, ea_offset(cpu, i) + cpu->seg[i->seg].base);
     if (cpu->cr0 & CR0_PG)
-        context_of(cpu)->remapped = 1;
+        context_of(cpu)->remapped |= INTERP_REMAP_PAGES;
     return leave_next(cpu, i);
 }
 HANDLER(flush_caches) {

@@ -126,7 +126,7 @@ static void load_registers(struct transfer *t, const struct layout *l, const str
     if (l->cr3 && (cpu->cr0 & CR0_PG) && cpu->cr3 != s->cr3) {
         cpu->cr3 = s->cr3;
         mem_tlb_flush(cpu);
-        ((struct interp_context *)cpu->exec_private)->remapped = 1;
+        ((struct interp_context *)cpu->exec_private)->remapped |= INTERP_REMAP_PAGES;
     }
     for (uint32_t k = 0; k < 8; k++)
         cpu->gpr[k] = l->size == 4 ? s->gpr[k] : (cpu->gpr[k] & 0xffff0000) | s->gpr[k];

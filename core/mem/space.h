@@ -125,6 +125,10 @@ void mem_tlb_flush_page(struct blink_cpu *cpu, uint64_t address);
 size_t mem_fetch(struct blink_cpu *cpu, uint64_t address, void *out, size_t size,
                  struct mem_fault *fault);
 
+/* System spaces: the physical address of code at linear `address`; false if it cannot be fetched.
+ */
+bool mem_code_address(struct blink_cpu *cpu, uint64_t address, uint64_t *out);
+
 /*
  * Code-page tracking: from now on a write to the pages of linear [start, end), which is not empty,
  * calls drop_code. Returns

@@ -209,6 +209,17 @@ static void lost(struct blink_cpu *cpu, uint64_t address, struct mem_fault *faul
     mem_unlock(mem);
 }
 
+bool mem_code_address(struct blink_cpu *cpu, uint64_t address, uint64_t *out) {
+    struct blink_mem *mem = cpu->mem;
+    struct mem_fault fault;
+    struct walk w;
+    mem_lock(mem);
+    bool ok = walk_linear(mem, cpu, address, BLINK_PROT_EXEC, &w, &fault);
+    mem_unlock(mem);
+    *out = ok ? w.phys : 0;
+    return ok;
+}
+
 size_t mem_fetch(struct blink_cpu *cpu, uint64_t address, void *out, size_t size,
                  struct mem_fault *fault) {
     size_t done = 0;
