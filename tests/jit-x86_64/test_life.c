@@ -1,0 +1,208 @@
+/*
+ * The life of translated code: links made and undone, indirect branches that learn and forget, code
+ * that is dropped and flushed, arenas that are full or out of reach of each other.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include <cmocka.h>
+
+#include "rig.h"
+
+/* Offsets of the blocks below. */
+#define FIRST    0x00u
+#define SECOND   0x20u
+#define AFTER    0x40u
+#define INDIRECT 0x60u
+#define FAR      UINT64_C(0x40000000)
+
+static const uint8_t first[] = {0xb8, 1, 0, 0, 0, 0xeb, 0x19};         /* mov eax, 1; jmp SECOND */
+static const uint8_t second[] = {0x83, 0xc0, 2, 0xeb, 0x1b};           /* add eax, 2; jmp AFTER */
+static const uint8_t indirect[] = {0xb8, 1, 0, 0, 0, 0xff, 0xe2};      /* mov eax, 1; jmp rdx */
+static const uint8_t distant[] = {0xb8, 1, 0, 0, 0, 0xe9, 0, 0, 0, 0}; /* mov eax, 1; jmp FAR */
+
+static struct blink_jit_code *translate(struct rig *r, const uint8_t *bytes, size_t size,
+                                        uint64_t at) {
+    int error = 0;
+    struct blink_jit_code *code = rig_translate(r, bytes, size, rig_base(r) + at, 8, &error);
+    assert_int_equal(error, 0);
+    assert_non_null(code);
+    return code;
+}
+#define TRANSLATE(r, bytes, at) translate(r, bytes, sizeof(bytes), at)
+
+/* Run `code`, which ends its run at offset `at` with `eax`; the code it was left from. */
+static struct blink_jit_code *run(struct rig *r, struct blink_jit_code *code, uint64_t start,
+                                  uint64_t at, uint64_t eax) {
+    struct blink_cpu *cpu = rig_cpu(r);
+    uint32_t exit;
+    cpu->rip = rig_base(r) + start;
+    cpu->gpr[BLINK_RAX] = 77;
+    struct rig_end end = rig_enter(r, code, NULL);
+    assert_int_equal(end.reason, BLINK_EXIT_BLOCK);
+    assert_true(cpu->rip == rig_base(r) + at);
+    assert_true(cpu->gpr[BLINK_RAX] == eax);
+    return rig_from(r, &exit);
+}
+
+static int setup(void **state) {
+    *state = rig_create(&rig_near);
+    return 0;
+}
+static int teardown(void **state) {
+    rig_destroy(*state);
+    return 0;
+}
+
+static void test_links(void **state) {
+    struct rig *r = *state;
+    struct blink_jit_code *a = TRANSLATE(r, first, FIRST), *b = TRANSLATE(r, second, SECOND);
+    /* What core may link before it is ever taken. */
+    assert_true(a->known & 1);
+    assert_true(a->exit_rip[0] == rig_base(r) + SECOND);
+    for (int k = 0; k < 3; k++) {
+        assert_ptr_equal(run(r, a, FIRST, SECOND, 1), a);
+        rig_ops()->link(rig_jit(r), a, 0, b);
+        assert_ptr_equal(run(r, a, FIRST, AFTER, 3), b);
+        rig_ops()->unlink(rig_jit(r), a, 0);
+    }
+    assert_ptr_equal(run(r, a, FIRST, SECOND, 1), a);
+    /* There is no such exit: nothing happens. */
+    rig_ops()->link(rig_jit(r), a, 1, b);
+    rig_ops()->unlink(rig_jit(r), a, 1);
+    assert_ptr_equal(run(r, a, FIRST, SECOND, 1), a);
+}
+
+static void test_indirect(void **state) {
+    struct rig *r = *state;
+    struct blink_jit_code *i = TRANSLATE(r, indirect, INDIRECT), *b;
+    rig_cpu(r)->gpr[BLINK_RDX] = rig_base(r) + SECOND;
+    /* Nothing is there: core is asked each time. */
+    for (uint32_t k = 1; k <= 3; k++) {
+        assert_null(run(r, i, INDIRECT, SECOND, 1));
+        assert_int_equal(rig_lookups(r), k);
+    }
+    /* It is asked once more, and not again until the code is dropped. */
+    b = TRANSLATE(r, second, SECOND);
+    for (uint32_t k = 0; k < 3; k++) {
+        assert_ptr_equal(run(r, i, INDIRECT, AFTER, 3), b);
+        assert_int_equal(rig_lookups(r), 4);
+    }
+    rig_drop(r, b);
+    assert_null(run(r, i, INDIRECT, SECOND, 1));
+    assert_int_equal(rig_lookups(r), 5);
+    b = TRANSLATE(r, second, SECOND);
+    assert_ptr_equal(run(r, i, INDIRECT, AFTER, 3), b);
+}
+
+/* Two blocks of the same slot in the first table. */
+static void test_same_slot(void **state) {
+    struct rig *r = *state;
+    struct blink_jit_code *i = TRANSLATE(r, indirect, INDIRECT);
+    struct blink_jit_code *b = TRANSLATE(r, second, SECOND);
+    struct blink_jit_code *c = TRANSLATE(r, second, SECOND + 0x10000);
+    for (uint32_t k = 0; k < 4; k++) {
+        rig_cpu(r)->gpr[BLINK_RDX] = rig_base(r) + SECOND;
+        assert_ptr_equal(run(r, i, INDIRECT, AFTER, 3), b);
+        rig_cpu(r)->gpr[BLINK_RDX] += 0x10000;
+        assert_ptr_equal(run(r, i, INDIRECT, AFTER + 0x10000, 3), c);
+        assert_int_equal(rig_lookups(r), 2);
+    }
+}
+
+static void test_flush(void **state) {
+    struct rig *r = *state;
+    ucontext_t context;
+    memset(&context, 0, sizeof context);
+    uint64_t old = (uintptr_t)TRANSLATE(r, first, FIRST)->entry;
+    rig_flush(r);
+    assert_int_equal(rig_ops()->recover(rig_jit(r), rig_cpu(r), &context, old), -ENOENT);
+    for (int k = 0; k < 5; k++) {
+        struct blink_jit_code *i = TRANSLATE(r, indirect, INDIRECT);
+        struct blink_jit_code *b = TRANSLATE(r, second, SECOND);
+        rig_cpu(r)->gpr[BLINK_RDX] = rig_base(r) + SECOND;
+        assert_ptr_equal(run(r, i, INDIRECT, AFTER, 3), b);
+        rig_flush(r);
+    }
+}
+
+/* 64 instructions of 10 bytes. */
+static int fill(struct rig *r, uint64_t at) {
+    uint8_t bytes[640];
+    int error = 0;
+    for (size_t k = 0; k < sizeof bytes; k += 10)
+        memcpy(bytes + k, (const uint8_t[10]){0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8}, 10);
+    rig_translate(r, bytes, sizeof bytes, rig_base(r) + at, 64, &error);
+    return error;
+}
+
+static void test_full(void **state) {
+    struct rig *r = *state;
+    rig_limit(r, 700u << 10);
+    for (int round = 0; round < 2; round++) {
+        uint32_t n = 0;
+        int error = 0;
+        while (error == 0 && n < 500)
+            error = fill(r, 1024u * n++);
+        assert_int_equal(error, -ENOSPC);
+        assert_in_range(n, 100, 499);
+        /* What there is runs on. */
+        assert_non_null(rig_find(r, rig_base(r)));
+        rig_flush(r);
+    }
+    run(r, TRANSLATE(r, first, FIRST), FIRST, SECOND, 1);
+    /* Not even room for one. */
+    rig_flush(r);
+    rig_limit(r, 1000);
+    assert_int_equal(fill(r, 0), -ENOSPC);
+}
+
+/* Code that no jump of 32 bits reaches: links are left alone, indirect branches get there. */
+static void test_arenas(void **state) {
+    struct rig *r = *state;
+    uint8_t jump[sizeof distant];
+    int32_t away = (int32_t)(FAR - sizeof jump);
+    memcpy(jump, distant, sizeof jump);
+    memcpy(jump + 6, &away, 4);
+    rig_add_arena(r, rig_base(r) + FAR, UINT64_C(0x700000000));
+    struct blink_jit_code *a = TRANSLATE(r, jump, FIRST), *i = TRANSLATE(r, indirect, INDIRECT);
+    struct blink_jit_code *b = TRANSLATE(r, second, FAR);
+    for (int k = 0; k < 2; k++) {
+        assert_ptr_equal(run(r, a, FIRST, FAR, 1), a);
+        rig_ops()->link(rig_jit(r), a, 0, b);
+    }
+    rig_cpu(r)->gpr[BLINK_RDX] = rig_base(r) + FAR;
+    assert_ptr_equal(run(r, i, INDIRECT, FAR + AFTER - SECOND, 3), b);
+    assert_ptr_equal(run(r, i, INDIRECT, FAR + AFTER - SECOND, 3), b);
+    assert_int_equal(rig_lookups(r), 1);
+}
+
+/* Blocks of a mode that is not translated. */
+static void test_refused(void **state) {
+    struct rig *r = *state;
+    struct blink_cpu *cpu = rig_cpu(r);
+    uint32_t mode = cpu->mode;
+    int error = 0;
+    cpu->mode = (mode & ~BLINK_MODE_BITS) | BLINK_MODE_BITS32;
+    assert_null(rig_translate(r, first, sizeof first, rig_base(r), 8, &error));
+    assert_int_equal(error, -ENOTSUP);
+    cpu->mode = mode & ~BLINK_MODE_CPL3;
+    assert_null(rig_translate(r, first, sizeof first, rig_base(r), 8, &error));
+    assert_int_equal(error, -ENOTSUP);
+    cpu->mode = mode;
+    run(r, TRANSLATE(r, first, FIRST), FIRST, SECOND, 1);
+}
+
+#define LIFE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        LIFE(test_links), LIFE(test_indirect), LIFE(test_same_slot), LIFE(test_flush),
+        LIFE(test_full),  LIFE(test_arenas),   LIFE(test_refused),
+    };
+    return cmocka_run_group_tests_name("jit-x86_64-life", tests, NULL, NULL);
+}
