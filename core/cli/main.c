@@ -275,6 +275,7 @@ static int run(struct cli *c) {
         .jits = o->jits.v,
         .jit_swap_ms = (uint32_t)o->jit_swap_ms,
         .jit_cache = o->jit_cache,
+        .timed = o->stats,
         .devices = o->devices.v,
         .observers = o->observers.v,
         .respawn_args = o->respawn.v,

@@ -58,8 +58,19 @@ struct exec_options {
     const struct cpu_model *model; /* of all vCPUs; NULL: everything */
     bool icount;                   /* time of system software is counted in instructions */
     uint64_t jit_cache;            /* most bytes of translated code; 0: the default */
+    bool timed;                    /* keep struct exec_times */
     uint32_t jit_warm; /* runs of a block after which it is translated; 0: the default */
 };
+
+/* Where time goes before guest code runs, of all threads together, if options.timed: of the
+ * processor, and of the clock for wait_ns. */
+struct exec_times {
+    uint64_t decode_ns;    /* reading, decoding and binding blocks */
+    uint64_t wait_ns;      /* for the translation lock */
+    uint64_t translate_ns; /* with it */
+    uint64_t translated;   /* blocks */
+};
+void exec_get_times(const struct exec *exec, struct exec_times *out);
 
 int exec_create(const struct exec_options *options, struct exec **out);
 void exec_destroy(struct exec *exec);

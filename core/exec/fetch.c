@@ -9,9 +9,11 @@
 #include "exec/internal.h"
 
 #define PAGE 4096u
+/* Most bytes that are looked at for a block: few are longer, and the rest would be read in vain. */
+#define BLOCK_BYTES 512u
 
 struct fetched {
-    uint8_t bytes[PAGE + BLINK_INSN_MAX_LEN];
+    uint8_t bytes[BLOCK_BYTES + BLINK_INSN_MAX_LEN];
     size_t size;
     struct blink_insn insns[BLINK_BLOCK_MAX_INSNS];
     uint32_t count;
@@ -61,8 +63,9 @@ static bool fetch(struct vcpu *v, struct fetched *f, uint32_t max) {
         }
     }
     size_t room = PAGE - (size_t)(linear & (PAGE - 1));
-    if (max == 1 && room > BLINK_INSN_MAX_LEN)
-        room = BLINK_INSN_MAX_LEN;
+    size_t most = max == 1 ? BLINK_INSN_MAX_LEN : BLOCK_BYTES;
+    if (room > most)
+        room = most;
     f->tracked = max > 1 && mem_code_track(cpu, linear, linear + room);
     f->size = mem_fetch(cpu, linear, f->bytes, room, &fault);
     if (f->size == 0) {
@@ -144,7 +147,7 @@ static void tell_observers(struct vcpu *v, const struct block *b) {
     }
 }
 
-struct block *fetch_draft(struct vcpu *v, uint64_t *generation) {
+static struct block *draft(struct vcpu *v, uint64_t *generation) {
     struct exec *x = v->exec;
     struct fetched f;
     if (!v->draft)
@@ -164,6 +167,14 @@ struct block *fetch_draft(struct vcpu *v, uint64_t *generation) {
     __atomic_fetch_add(&x->blocks_decoded, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&x->insns_decoded, f.count, __ATOMIC_RELAXED);
     return v->draft;
+}
+
+struct block *fetch_draft(struct vcpu *v, uint64_t *generation) {
+    struct exec *x = v->exec;
+    uint64_t since = exec_now(x, CLOCK_THREAD_CPUTIME_ID);
+    struct block *b = draft(v, generation);
+    exec_passed(x, CLOCK_THREAD_CPUTIME_ID, &x->times.decode_ns, since);
+    return b;
 }
 
 void fetch_tell(struct vcpu *v, const struct block *b) {

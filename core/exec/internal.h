@@ -8,6 +8,7 @@
 #include <blink/host.h>
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 #include "exec/exec.h"
 #include "exec/map.h"
@@ -113,6 +114,7 @@ struct exec {
     const struct blink_jit_ops *jit; /* atomic reads; stays while a vCPU is inside */
     struct blink_plugin *jit_self;
     struct code_arenas *arenas; /* see jit.c */
+    struct exec_times times;    /* atomic */
     uint32_t *heat;             /* runs of blocks that are not in the map, by address; atomic */
 
     bool system;           /* runs system software */
@@ -139,6 +141,9 @@ static inline void attention_clear(struct blink_cpu *cpu, uint32_t bits) {
 }
 
 /* vcpu.c */
+uint64_t exec_now(const struct exec *exec, clockid_t clock); /* 0 if nobody wants times */
+/* Add what has passed since `since` to a counter. */
+void exec_passed(const struct exec *exec, clockid_t clock, uint64_t *counter, uint64_t since);
 void exec_wait_for_all(struct exec *exec); /* until no vCPU is left */
 int vcpu_create(struct exec *exec, struct vcpu **out);
 void vcpu_destroy(struct vcpu *v);          /* out of the list, counters kept */

@@ -280,9 +280,10 @@ static int translate(struct exec *x, struct block_info *info, const struct block
         .mode = b->mode,
     };
     int rc = x->jit->translate(x->jit_self, &request, &info->code);
-    if (rc == 0)
+    if (rc == 0) {
         __atomic_store_n(&info->translated, true, __ATOMIC_RELEASE);
-    else if (rc != -ENOSPC)
+        __atomic_fetch_add(&x->times.translated, 1, __ATOMIC_RELAXED);
+    } else if (rc != -ENOSPC)
         __atomic_store_n(&info->jit_tried, 1, __ATOMIC_RELAXED);
     return rc;
 }
@@ -457,9 +458,13 @@ static struct block *keep(struct exec *x, const struct block *draft, uint64_t ge
     if (!b)
         return NULL;
     copy_head(b, draft);
+    uint64_t since = exec_now(x, CLOCK_MONOTONIC);
     pthread_mutex_lock(&x->lock);
+    exec_passed(x, CLOCK_MONOTONIC, &x->times.wait_ns, since);
+    since = exec_now(x, CLOCK_THREAD_CPUTIME_ID);
     if (can_insert(x, b, generation))
         rc = translate(x, map_info(b), draft);
+    exec_passed(x, CLOCK_THREAD_CPUTIME_ID, &x->times.translate_ns, since);
     if (rc == 0) {
         map_insert(&x->map, b);
         link_known(x, map_info(b));

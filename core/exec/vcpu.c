@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "cpu/cpu.h"
 #include "exec/internal.h"
@@ -23,6 +24,26 @@ void exec_log(struct exec *x, int32_t level, const char *format, ...) {
 
 struct block *single_block(void) {
     return calloc(1, sizeof(struct block) + 2 * sizeof(struct blink_insn));
+}
+
+uint64_t exec_now(const struct exec *x, clockid_t clock) {
+    struct timespec t;
+    if (!x->options.timed)
+        return 0;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+void exec_passed(const struct exec *x, clockid_t clock, uint64_t *counter, uint64_t since) {
+    if (x->options.timed)
+        __atomic_fetch_add(counter, exec_now(x, clock) - since, __ATOMIC_RELAXED);
+}
+
+void exec_get_times(const struct exec *x, struct exec_times *out) {
+    out->decode_ns = __atomic_load_n(&x->times.decode_ns, __ATOMIC_RELAXED);
+    out->wait_ns = __atomic_load_n(&x->times.wait_ns, __ATOMIC_RELAXED);
+    out->translate_ns = __atomic_load_n(&x->times.translate_ns, __ATOMIC_RELAXED);
+    out->translated = __atomic_load_n(&x->times.translated, __ATOMIC_RELAXED);
 }
 
 static struct blink_cpu *cpu_create(void) {

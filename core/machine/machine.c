@@ -129,6 +129,7 @@ static int make_exec(struct blink_machine *m) {
                   .reset = machine_reset},
         .icount = m->options.icount,
         .jit_cache = m->options.jit_cache,
+        .timed = m->options.timed,
         .model = m->options.cpu_model,
         .decoder = i->ref->ops,
         .decoder_self = i->self,
@@ -290,6 +291,21 @@ static void print_exits(struct blink_machine *m, const struct blink_exec_stats *
     machine_log_line(&m->options.log, BLINK_LOG_ERROR, text);
 }
 
+static void print_times(struct blink_machine *m) {
+    struct exec_times t;
+    char text[256];
+    exec_get_times(m->exec, &t);
+    if (!t.translated)
+        return;
+    snprintf(
+        text, sizeof text,
+        "translated: %llu blocks; decoding %.3f s, translating %.3f s, waiting for the lock of "
+        "translation %.3f s",
+        (unsigned long long)t.translated, (double)t.decode_ns / 1e9, (double)t.translate_ns / 1e9,
+        (double)t.wait_ns / 1e9);
+    machine_log_line(&m->options.log, BLINK_LOG_ERROR, text);
+}
+
 void machine_print_stats(struct blink_machine *m) {
     struct blink_exec_stats s = {.struct_size = sizeof s};
     char text[256];
@@ -302,6 +318,7 @@ void machine_print_stats(struct blink_machine *m) {
     snprintf(text, sizeof text, "decoded: %llu blocks, %llu instructions",
              (unsigned long long)s.blocks_decoded, (unsigned long long)s.insns_decoded);
     machine_log_line(&m->options.log, BLINK_LOG_ERROR, text);
+    print_times(m);
     print_exits(m, &s);
     snprintf(text, sizeof text,
              "TLB misses: %llu, page faults: %llu, syscalls: %llu, signals: %llu, rewritten code: "

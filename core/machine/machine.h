@@ -36,6 +36,7 @@ struct machine_options {
     /* "NAME[,ARGS]" or "none", NULL-terminated; the first is used. None: the host's own. */
     const char *const *jits;
     uint32_t jit_swap_ms;       /* change to the next of `jits` so often; 0: never */
+    bool timed;                 /* for --stats: tell where time goes */
     uint64_t jit_cache;         /* most bytes of translated code; 0: the default */
     const char *const *devices; /* "NAME[,ARGS]", NULL-terminated; "none": not the usual ones */
     const char *const *disks;   /* "FILE[,ro|cow|rw]", NULL-terminated, beside the boot image */
