@@ -210,7 +210,7 @@ static int start(struct blink_machine *m, const struct machine_program *p) {
     struct blink_start s = {
         .struct_size = sizeof s,
         .program = &m->program,
-        .path = p->guest_path,
+        .path = p->script ? p->script : p->guest_path,
         .host_path = p->host_path,
         .argv = p->argv,
         .envp = p->envp,
@@ -344,6 +344,7 @@ static int load_script(struct blink_machine *m, const struct machine_program *p,
     struct machine_program interpreter = {
         .host_path = host,
         .guest_path = script->interpreter,
+        .script = p->script ? p->script : p->guest_path,
         .fd = -1,
         .argv = argv,
         .envp = p->envp,

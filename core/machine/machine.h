@@ -56,6 +56,7 @@ struct machine_options {
 struct machine_program {
     const char *host_path;  /* as the host opens it */
     const char *guest_path; /* as the guest names it */
+    const char *script;     /* what it interprets: the name of the process; or NULL */
     int fd;                 /* already open, or -1: opened by host_path */
     const char *const *argv;
     const char *const *envp;

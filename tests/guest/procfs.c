@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,6 +77,31 @@ static void other(void) {
     close(end[1]);
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
     close(begun[0]);
+}
+
+/* What a script is run by has the script's name. */
+static void script(void) {
+    char name[] = "/tmp/guest-procfs-XXXXXX", *argv[] = {"x", NULL}, *envp[] = {NULL};
+    int status, fd = mkstemp(name);
+    CHECK(fd >= 0 && dprintf(fd, "#!%s named\n", self) > 0 && fchmod(fd, 0700) == 0);
+    CHECK(close(fd) == 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execve(name, argv, envp);
+        _exit(1);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(unlink(name) == 0);
+}
+
+/* The other side: run with "named" and the script. */
+static int has_name(const char *path) {
+    char text[32] = "";
+    const char *base = strrchr(path, '/');
+    CHECK(strcmp((const char *)getauxval(AT_EXECFN), path) == 0);
+    CHECK(prctl(PR_GET_NAME, text) == 0 && base && strncmp(text, base + 1, 15) == 0);
+    return guest_failures != 0;
 }
 
 /* A server tells what it does in its arguments. */
@@ -146,12 +172,16 @@ static void space(void) {
 
 int main(int argc, char **argv) {
     char byte;
-    self = argv[0];
+    static char path[PATH_MAX];
+    self = realpath(argv[0], path) ? path : argv[0];
+    if (argc == 3)
+        return has_name(argv[2]);
     if (argc > 1) {
         prctl(PR_SET_NAME, "waiting");
         return read(0, &byte, 1) != 0;
     }
     other();
+    script();
     title(argv);
     tasks();
     space();
