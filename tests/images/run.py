@@ -3,10 +3,12 @@
 
 usage: run.py --blink PATH [--only TEXT] [OPTION of blink]...
 Images are made here of what Debian's packages bring; a case that lacks something is skipped and
-names it. Each is watched on its screen until it shows what is expected, and ended by a signal then.
+names it. Each is watched on its screen or serial port until it shows what is expected, and ended by
+a signal then.
 """
 
 import argparse
+import glob
 import os
 import re
 import select
@@ -68,6 +70,19 @@ class Screen:
         return "\n".join(lines)
 
 
+class Serial:
+    """A line of text without a screen."""
+
+    def __init__(self):
+        self.all = ""
+
+    def feed(self, data):
+        self.all += data
+
+    def text(self):
+        return self.all
+
+
 class Images:
     def __init__(self, options, flags):
         self.tap = blinktest.Tap()
@@ -75,9 +90,9 @@ class Images:
         self.blink = [os.path.abspath(options.blink)] + flags
         self.dir = tempfile.mkdtemp(prefix="blink-images-")
 
-    def watch(self, name, args, steps):
+    def watch(self, name, args, steps, screen=None):
         """Steps are (what is awaited, what is typed then)."""
-        screen = Screen()
+        screen = screen or Screen()
         command = [*self.blink, *args]
         child = blinktest.start(command, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, cwd=self.dir)
         try:
@@ -180,6 +195,21 @@ class Images:
             self.watch(name, ["-r", "--display=ansi", IPXE],
                        [(r"iPXE \d+\.\d+", b""), (r"Features:.*ELF", b"")])
 
+    def linux(self):
+        """Debian's own kernel, where one is installed: there is no disk with a root for it."""
+        name = "Linux: to where it looks for its root"
+        kernels = sorted(glob.glob("/boot/vmlinuz-*")) or ["/boot/vmlinuz"]
+        if self.lacks(name, [GRUB, kernels[0]], ["grub-mkrescue", "xorriso", "mformat"]):
+            return
+        cd = self.grub_cd("linux", {
+            "boot/vmlinuz": kernels[0],
+            "boot/grub/grub.cfg": b"set timeout=0\nmenuentry l "
+            b"{ linux /boot/vmlinuz console=ttyS0 }\n"})
+        self.watch(name, ["-r", "--display=none", "--memory=256M", cd],
+                   [(r"Linux version \d", b""), (r"ttyS0 at I/O 0x3f8 \(irq = 4", b""),
+                    (r"i8042 KBD port at 0x60,0x64 irq 1", b""),
+                    (r"Unable to mount root fs", b"")], Serial())
+
     def run(self):
         try:
             self.grub()
@@ -187,6 +217,7 @@ class Images:
             self.isolinux()
             self.syslinux()
             self.ipxe()
+            self.linux()
         finally:
             shutil.rmtree(self.dir, ignore_errors=True)
         return self.tap.finish()
