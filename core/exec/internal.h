@@ -35,6 +35,7 @@ struct vcpu {
      * are within each other; and memory that its replacement leaves to be freed. */
     bool apart;
     uint32_t depth;
+    bool shares_handlers; /* apart, but for the table of signal handlers */
     void *leftover;
     void *start_arg; /* for the ABI's thread_begin */
     void *decoder;   /* decoding context of this thread */

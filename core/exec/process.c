@@ -61,7 +61,7 @@ static void fork_now(void *arg) {
     if (x->options.bus)
         bus_after_fork(x->options.bus);
     w->self->thread = pthread_self();
-    w->self->apart = false;
+    w->self->apart = w->self->shares_handlers = false;
 #if defined(__SANITIZE_ADDRESS__)
     threads_lost = threads_lost || x->live > 1;
 #endif
@@ -309,6 +309,7 @@ int64_t process_share(struct blink_cpu *parent, const struct blink_cpu *state, v
     if (rc)
         return rc;
     s.v->apart = true;
+    s.v->shares_handlers = flags & CLONE_SIGHAND;
     s.v->depth = self->depth + 1;
     return s.waits ? share_and_wait(&s, self) : share_and_go_on(&s);
 }

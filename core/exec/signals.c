@@ -540,13 +540,15 @@ static void give_back_pending(struct vcpu *v) {
 }
 
 /* Other threads of the guest go on until the kernel ends them: what is sent to one of them must not
- * kill the process meanwhile, so there the handlers stay. */
+ * kill the process meanwhile, so there the handlers stay; as they do if another process has the
+ * same. */
 int exec_replace(const char *file, char *const *argv, char *const *envp) {
     struct kernel_action old[SIGNAL_COUNT + 1];
     struct vcpu *v = current;
     signals_block();
     give_back_pending(v);
-    bool alone = v->apart || __atomic_load_n(&v->exec->live, __ATOMIC_SEQ_CST) == 1;
+    bool alone =
+        v->apart ? !v->shares_handlers : __atomic_load_n(&v->exec->live, __ATOMIC_SEQ_CST) == 1;
     if (alone)
         handlers_to_default(old);
     set_host_mask(v->guest_mask & ~(alone ? 0 : SYNC_BITS | BIT(KICK)));

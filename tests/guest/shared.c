@@ -229,6 +229,12 @@ static int closes(void *arg) {
     return chdir("/") ? 1 : 0;
 }
 
+static int executes(void *arg) {
+    (void)arg;
+    execl("/bin/true", "true", (char *)NULL);
+    return 1;
+}
+
 /* What else can be shared: descriptors, signal actions, the current folder. */
 static void shares_more(void) {
     char here[PATH_MAX], then[PATH_MAX];
@@ -241,6 +247,12 @@ static void shares_more(void) {
     CHECK(fcntl(fd, F_GETFD) == -1 && errno == EBADF);
     CHECK(sigaction(SIGUSR1, NULL, &now) == 0 && now.sa_handler == bump);
     CHECK(getcwd(then, sizeof then) && strcmp(then, "/") == 0 && chdir(here) == 0);
+    /* Who executes leaves the actions to the other. */
+    pid = clone(executes, stack[3], CLONE_VM | CLONE_VFORK | CLONE_SIGHAND | SIGCHLD, NULL);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    caught = 0;
+    raise(SIGUSR1);
+    CHECK(caught == 1);
     signal(SIGUSR1, SIG_DFL);
 }
 
