@@ -300,6 +300,16 @@ static uint16_t far_end(struct draft *d, uint64_t *offset) {
     return rng_chance(d->r, 90) ? ends[k].selector : segments_random(d->r);
 }
 
+/* Not from 64-bit code into other code or back: where the return address goes then differs by
+ * maker, and one that goes below address 0 keeps the host's kernel busy for ever. */
+static uint16_t call_target(const struct draft *d, uint16_t selector, uint64_t *offset) {
+    bool into_long = (selector & ~3u) == 0x30;
+    if (into_long == is_long(d))
+        return selector;
+    *offset = trial_end(d->t->mode);
+    return is_long(d) ? 0x33 : d->t->mode == BLINK_MODE_BITS32 ? 0x23 : LOCAL_CODE16;
+}
+
 /* What far returns find on the stack. */
 static void poke_frame(struct draft *d, const struct blink_insn *i, uint32_t words) {
     uint64_t offset, at = stack_top(d), frame[5];
@@ -324,6 +334,8 @@ static bool prepare_far(struct draft *d, const struct blink_insn *i) {
     case BLINK_OP_JMPF:
     case BLINK_OP_CALLF:
         selector = far_end(d, &offset);
+        if (i->op == BLINK_OP_CALLF)
+            selector = call_target(d, selector, &offset);
         if (i->opnd[0].kind == BLINK_OPND_MEM) {
             poke(d->t, d->target, &offset, size);
             poke(d->t, d->target + size, &selector, 2);
