@@ -321,7 +321,7 @@ void looped_work(struct worker *w, void *arg) {
     segments_registers(m->cpu);
     m->cpu->rip = CODE_END;
     make_jit(m, lo->jit);
-    exec_iface.signal_watch(m, SIGVTALRM, BLINK_SIGNAL_CATCH);
+    exec_iface.signal_watch(m, SIGPROF, BLINK_SIGNAL_CATCH);
     exec_run(m->exec);
     give_up("the loop ended", -EINVAL);
 }

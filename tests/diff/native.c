@@ -133,7 +133,7 @@ static void on_signal(int signo, siginfo_t *info, void *context) {
     native_state.seg[BLINK_SEG_SS] = (uint16_t)((uint64_t)g[REG_CSGSFS] >> 48);
     native_state.flags = (uint64_t)g[REG_EFL];
     memcpy(native_state.xsave, u->uc_mcontext.fpregs, XSAVE_SIZE);
-    o->vector = signo == SIGVTALRM ? VECTOR_HANG : (uint32_t)g[REG_TRAPNO];
+    o->vector = signo == SIGPROF ? VECTOR_HANG : (uint32_t)g[REG_TRAPNO];
     o->error = (uint32_t)g[REG_ERR];
     o->cr2 = (uint64_t)g[REG_CR2];
     native_back();
@@ -215,7 +215,7 @@ static bool map_at(uint64_t at, size_t size, int prot, int fd) {
 
 static void child_prepare(void) {
     static uint8_t stack[1 << 16];
-    static const int signals[] = {SIGILL, SIGSEGV, SIGTRAP, SIGBUS, SIGFPE, SIGVTALRM};
+    static const int signals[] = {SIGILL, SIGSEGV, SIGTRAP, SIGBUS, SIGFPE, SIGPROF};
     stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
     struct sigaction action = {.sa_sigaction = on_signal,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};

@@ -54,7 +54,7 @@ static void futex_wake(uint32_t *word) {
 
 static void alarm_after(int seconds) {
     const struct itimerval t = {{seconds, 0}, {seconds, 0}};
-    setitimer(ITIMER_VIRTUAL, &t, NULL);
+    setitimer(ITIMER_PROF, &t, NULL);
 }
 
 static void finish_batch(struct worker *w) {
