@@ -1,8 +1,8 @@
 /*
  * device-cmos: the battery-backed clock and memory of a PC at ports 0x70 and 0x71, with interrupt
  * line 8. Arguments: time=SECONDS, where the clock begins (since 1970; by default the host's
- * clock), and memory=MIB, the size of memory that is told (by default 16). Nothing is kept when
- * the machine ends. Bus lock held, but for its life.
+ * clock), and memory=MIB, the size of memory that is told (by default the
+ * machine's). Nothing is kept when the machine ends. Bus lock held, but for its life.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 #include <blink/device.h>
 #include <blink/host.h>
+#include <blink/system.h>
 
 #include "rtc.h"
 
@@ -130,6 +131,15 @@ static void cmos_reset(struct blink_plugin *c) {
     update(c);
 }
 
+/* MiB of the machine; 16 where nobody knows. */
+static uint32_t ram_of(const struct blink_host *host) {
+    const struct blink_system_iface *board = host->get_iface(host->machine, BLINK_IFACE_SYSTEM);
+    uint64_t mib = 0;
+    if (board && board->struct_size >= sizeof *board)
+        mib = board->ram_size(host->machine) >> 20;
+    return mib == 0 ? 16 : mib > MEMORY_MAX ? MEMORY_MAX : (uint32_t)mib;
+}
+
 static int cmos_create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
     struct blink_plugin *c = calloc(1, sizeof *c);
     if (!c)
@@ -140,7 +150,7 @@ static int cmos_create(const struct blink_host *host, const char *args, struct b
     }
     c->host = host;
     c->begin = -1;
-    c->memory = 16;
+    c->memory = ram_of(host);
     if (parse(c, args)) {
         blink_log(host, BLINK_LOG_ERROR,
                   "cmos: %s: no such arguments; give time=SECONDS and memory=MIB (1 to %d)", args,

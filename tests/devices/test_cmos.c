@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <blink/device.h>
+#include <blink/system.h>
 
 #include "fakehost.h"
 
@@ -267,6 +268,24 @@ static void test_memory(void **state) {
     assert_int_equal(in(f, 0x40), 0x5a);
 }
 
+static uint64_t ram_size(struct blink_machine *machine) {
+    (void)machine;
+    return UINT64_C(96) << 20;
+}
+
+/* Without an argument it tells of the machine's own memory. */
+static void test_memory_of_machine(void **state) {
+    static const struct blink_system_iface board = {.struct_size = sizeof board,
+                                                    .ram_size = ram_size};
+    struct fixture *f = *state;
+    fakehost_set_iface(f->fh, BLINK_IFACE_SYSTEM, &board);
+    begin(f, "time=5");
+    fakehost_port_write(f->fh, 0x70, 1, 0x35);
+    assert_int_equal(fakehost_port_read(f->fh, 0x71, 1), 0x05);
+    fakehost_port_write(f->fh, 0x70, 1, 0x34);
+    assert_int_equal(fakehost_port_read(f->fh, 0x71, 1), 0x00);
+}
+
 static void test_host_time(void **state) {
     struct fixture *f = *state;
     time_t before = time(NULL), after;
@@ -306,11 +325,12 @@ static void test_arguments(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        DEVICE_TEST(test_formats),          DEVICE_TEST(test_calendar),
-        DEVICE_TEST(test_setting),          DEVICE_TEST(test_update_in_progress),
-        DEVICE_TEST(test_update_interrupt), DEVICE_TEST(test_alarm),
-        DEVICE_TEST(test_periodic),         DEVICE_TEST(test_memory),
-        DEVICE_TEST(test_host_time),        DEVICE_TEST(test_arguments),
+        DEVICE_TEST(test_formats),           DEVICE_TEST(test_calendar),
+        DEVICE_TEST(test_setting),           DEVICE_TEST(test_update_in_progress),
+        DEVICE_TEST(test_update_interrupt),  DEVICE_TEST(test_alarm),
+        DEVICE_TEST(test_periodic),          DEVICE_TEST(test_memory),
+        DEVICE_TEST(test_memory_of_machine), DEVICE_TEST(test_host_time),
+        DEVICE_TEST(test_arguments),
     };
     return cmocka_run_group_tests_name("cmos", tests, NULL, NULL);
 }
