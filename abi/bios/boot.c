@@ -235,12 +235,12 @@ static int refuse(struct blink_plugin *b, const char *path, const char *why, int
     return rc;
 }
 
+/* It can be written, like the shadow RAM that a ROM copies itself to: there is no chipset whose
+ * registers would open that. */
 static int copy_rom(struct blink_plugin *b, const char *path, const uint8_t *rom, size_t size) {
     size_t shown = size < 2 * ROM_SIZE ? size : 2 * ROM_SIZE;
     uint64_t at = ROM_BASE + ROM_SIZE - shown;
     int rc = b->mem.copy_out(b->cpu->mem, at, rom + size - shown, shown);
-    if (rc == 0)
-        rc = b->mem.protect(b->cpu->mem, at, shown, BLINK_PROT_READ | BLINK_PROT_EXEC);
     return rc ? refuse(b, path, "does not fit below 1 MiB", rc) : 0;
 }
 
