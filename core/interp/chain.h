@@ -40,8 +40,8 @@ static inline const struct blink_insn *chain_miss(struct blink_cpu *cpu, struct 
 #if INTERP_PAGED
   #define CHAIN_ALONE(cpu, from, target)                                                           \
     do {                                                                                           \
-      struct block *next_ = cpu->jumps->slot[interp_jump_slot(target)];                            \
-      if (from->alone && next_->rip == (target) && next_->mode == from->mode &&                    \
+      struct block *next_ = from->alone ? cpu->jumps->slot[interp_jump_slot(target)] : NULL;       \
+      if (next_ && next_->rip == (target) && next_->mode == from->mode &&                          \
           next_->cs_base == from->cs_base &&                                                       \
           __atomic_load_n(&cpu->attention, __ATOMIC_RELAXED) == 0)                                 \
         GOTO(next_->insns);                                                                        \
