@@ -65,6 +65,7 @@ struct blink_machine {
     uint32_t port; /* that was written; 0x200: none yet */
     uint8_t value;
     struct blink_cpu *seen; /* then */
+    struct blink_plugin *device;
 };
 struct blink_plugin {
     struct blink_machine *machine;
@@ -293,6 +294,7 @@ static struct blink_machine *create(const struct rule *r) {
     if (!m || !device || bus_create(&m->bus) || !(m->seen = malloc(sizeof *m->seen)))
         give_up("no memory");
     device->machine = m;
+    m->device = device;
     struct exec_options e = {
         .hooks = {.machine = m, .log = log_line, .last_words = last_words},
         .decoder = decoder,
@@ -390,6 +392,7 @@ static void destroy(struct blink_machine *m) {
     mem_destroy(m->mem);
     bus_destroy(m->bus);
     free(m->seen);
+    free(m->device);
     free(m);
 }
 
