@@ -169,7 +169,9 @@ static struct block *lookup(struct vcpu *v, bool jit) {
     b = vcpu_find(v);
     if (!b && !jit)
         b = fetch_block(v);
-    if (b && b->exec && !wants_jit(v, b))
+    /* The interpreter goes straight on to what is in there. A block without instructions may look
+     * as if it were the interpreter's when the JIT has just been taken away. */
+    if (b && b->exec && !map_info(b)->bare && !wants_jit(v, b))
         *slot = b;
     return b;
 }
