@@ -215,7 +215,9 @@ void map_link(struct block *from, uint32_t exit, struct block *to) {
     if (t->in)
         t->in->prev = l;
     t->in = l;
-    __atomic_store_n(&from->link[exit], to, __ATOMIC_RELEASE);
+    /* `link` is the interpreter's way, `out` that of translated code. A vCPU may be interpreting
+     * `from` while another links its translation. */
+    __atomic_store_n(&from->link[exit], t->bare ? NULL : to, __ATOMIC_RELEASE);
 }
 
 static void table_remove(struct block_map *map, struct block_info *info) {

@@ -80,9 +80,7 @@ CASES = [
          also=SLOW),
     built("/proc/self", "procself", "one", "two words", also=SLOW),
     built("files that execve refuses", "execs", also=SLOW),
-    # Not in the mode swap unless everything is asked for: now and then it dies there of a block whose
-    # decoded instructions are gone.
-    built("a thousand threads", "crowd", also=SLOW),
+    built("a thousand threads", "crowd", also=ALL),
     built("SIGPROF switches tasks", "preempt", also=ALL),
     built("soak", "soak", "${SOAK}", also=ALL),
     built("code that is rewritten a million times", "rewriter", "${SCALE}", also=ALL),
