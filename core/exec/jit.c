@@ -27,7 +27,7 @@ struct arena {
 struct code_arenas {
     struct arena v[8];
     int copy[8]; /* around fork: files with the arenas' contents */
-    uint32_t count, latest;
+    uint32_t count;
 };
 
 static void arena_finish(struct arena *a) {
@@ -183,10 +183,9 @@ static int code_alloc(struct blink_machine *machine, uint64_t near, size_t size,
         return -ENOSPC;
     a->last = a->used;
     a->used += size;
-    all->latest = (uint32_t)(a - all->v);
     *out = (struct blink_jit_space){
         .struct_size = sizeof *out,
-        .arena = all->latest,
+        .arena = (uint32_t)(a - all->v),
         .rw = a->rw + a->last,
         .rx = a->rx + a->last,
     };
