@@ -4,6 +4,7 @@
 #include "interp/segment.h"
 
 #include "cpu/cpu.h"
+#include "interp/transfer.h"
 #include "mem/space.h"
 
 /* Descriptor attribute bits. */
@@ -32,17 +33,6 @@ static bool user_descriptor(const struct blink_cpu *cpu, uint16_t selector, uint
         return true;
     default: return false;
     }
-}
-
-struct blink_seg INTERP_FN(unpack_descriptor)(uint16_t selector, uint64_t d) {
-    struct blink_seg s;
-    s.selector = selector;
-    s.base = (d >> 16 & 0xffffff) | (d >> 56 & 0xff) << 24;
-    s.limit = (uint32_t)((d & 0xffff) | (d >> 48 & 0xf) << 16);
-    s.attr = (uint16_t)((d >> 40 & 0xff) | (d >> 52 & 0xf) << 12);
-    if (s.attr & 0x8000)
-        s.limit = s.limit << 12 | 0xfff;
-    return s;
 }
 
 bool INTERP_FN(read_descriptor)(struct blink_cpu *cpu, const struct blink_insn *i,
@@ -105,7 +95,7 @@ void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, 
     }
     if (!INTERP_FN(read_descriptor)(cpu, i, selector, &d))
         RAISE(BLINK_EXC_GP, code);
-    struct blink_seg n = INTERP_FN(unpack_descriptor)(selector, d);
+    struct blink_seg n = transfer_unpack(selector, d);
     uint32_t dpl = ATTR_DPL(n.attr), rpl = selector & 3;
     bool is_code = n.attr & ATTR_TYPE_CODE, bad;
     if (seg == BLINK_SEG_SS)
@@ -137,7 +127,7 @@ struct blink_seg INTERP_FN(code_segment)(struct blink_cpu *cpu, const struct bli
         RAISE(BLINK_EXC_GP, 0);
     if (!INTERP_FN(read_descriptor)(cpu, i, selector, &d))
         RAISE(BLINK_EXC_GP, code);
-    struct blink_seg n = INTERP_FN(unpack_descriptor)(selector, d);
+    struct blink_seg n = transfer_unpack(selector, d);
     uint32_t dpl = ATTR_DPL(n.attr);
     bool fits = n.attr & ATTR_CONFORM ? dpl <= cpu->cpl : dpl == cpu->cpl;
     bool both = (n.attr & 0x6000) == 0x6000 && (cpu->efer & EFER_LMA); /* L and D */

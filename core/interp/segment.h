@@ -27,7 +27,4 @@ struct blink_seg INTERP_FN(code_segment)(struct blink_cpu *cpu, const struct bli
 bool INTERP_FN(read_descriptor)(struct blink_cpu *cpu, const struct blink_insn *i,
                                 uint16_t selector, uint64_t *out);
 
-/* Unpack a descriptor into base, limit and attributes. */
-struct blink_seg INTERP_FN(unpack_descriptor)(uint16_t selector, uint64_t d);
-
 #endif

@@ -9,6 +9,7 @@
 #include "interp/chain.h"
 #include "interp/segment.h"
 #include "interp/stack.h"
+#include "interp/transfer.h"
 #include "mem/space.h"
 
 #define NEED_CPL0()                                                                                \
@@ -313,7 +314,7 @@ HANDLER(load_system) {
     }
     if ((selector & 4) || code == 0 || !INTERP_FN(read_descriptor)(cpu, i, selector, &d))
         RAISE(BLINK_EXC_GP, code);
-    struct blink_seg s = INTERP_FN(unpack_descriptor)(selector, d);
+    struct blink_seg s = transfer_unpack(selector, d);
     uint32_t type = s.attr & 0x1f;
     if (task ? type != 9 && type != 1 : type != 2)
         RAISE(BLINK_EXC_GP, code);
@@ -336,7 +337,7 @@ static bool visible(struct blink_cpu *cpu, const struct blink_insn *i, uint16_t 
                     struct blink_seg *out, uint64_t *d) {
     if ((selector & 0xfffc) == 0 || !INTERP_FN(read_descriptor)(cpu, i, selector, d))
         return false;
-    *out = INTERP_FN(unpack_descriptor)(selector, *d);
+    *out = transfer_unpack(selector, *d);
     uint32_t dpl = (out->attr >> 5) & 3, rpl = selector & 3;
     bool conforming = (out->attr & 0x1c) == 0x1c;
     return conforming || (dpl >= cpu->cpl && dpl >= rpl);
