@@ -124,11 +124,11 @@ static bool emit_jump(struct gen *g, const struct blink_insn *i) {
 }
 
 /*
- * Calls and returns in linear memory. The host predicts returns by the calls it has seen, so a call
- * of the guest makes one, and a return returns. Where to is looked up by the place on the stack of
- * the return address, in jit_returns; the call site compares whether it is the guest's, too. For
- * the one instruction that must find it on the stack the host's address takes the place of the
- * guest's, which is in R11 then.
+ * Calls and returns of large programs in linear memory. The host predicts returns by the calls it
+ * has seen, so a call of the guest makes one, and a return returns. Where to is looked up by the
+ * place on the stack of the return address, in jit_returns; the call site compares whether it is
+ * the guest's, too. For the one instruction that must find it on the stack the host's address takes
+ * the place of the guest's, which is in R11 then.
  */
 
 /* RCX = the index into jit_returns of the return address right below RSP. */
@@ -148,7 +148,7 @@ static void emit_return_slot(struct emit *e, uint32_t op, uint32_t reg) {
 }
 
 static bool predicts_returns(const struct gen *g) {
-    return !g->paged && g->self->has_bmi2;
+    return !g->paged && g->self->large;
 }
 
 /* Where the host returns to: the guest's return address is in R11. */

@@ -186,6 +186,7 @@ struct blink_plugin {
     struct blink_jit_host_iface api;
     bool has_avx;
     bool has_bmi2; /* which look-ups in the TLB need, and returns */
+    bool large;    /* returns are the host's, see branch.c */
     struct code_list list[MAX_ARENAS][KINDS];
     struct code **by_id; /* a reservation of MAX_CODES */
     uint32_t ids;
@@ -206,6 +207,13 @@ struct blink_plugin {
     const struct glue *any; /* the first made, whose miss fills the table; NULL: none yet */
     struct gen gen;
 };
+
+/* The few returns of small programs are predicted well as indirect branches, which takes less code.
+ * In large ones the host's return stack is needed: all code is made anew, once. */
+#define LARGE 3000u /* blocks */
+static inline bool outgrown(const struct blink_plugin *self) {
+    return self->has_bmi2 && self->ids >= LARGE;
+}
 
 /* select.c: what is done with an instruction. */
 enum {

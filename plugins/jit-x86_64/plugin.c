@@ -39,6 +39,7 @@ static void release(void *p, size_t size) {
 
 static void flush(struct blink_plugin *self) {
     self->flushes++;
+    self->large = self->large || outgrown(self);
     for (uint32_t k = 0; k < self->ids; k++)
         free(self->by_id[k]);
     self->ids = 0;

@@ -256,7 +256,7 @@ int translate_block(struct blink_plugin *self, const struct blink_jit_block *blo
     bool paged = block->mode & BLINK_MODE_PAGED;
     if ((block->mode & ~either) != wanted || block->cs_base || (paged && !self->has_bmi2))
         return -ENOTSUP;
-    if (self->ids >= MAX_CODES)
+    if (self->ids >= MAX_CODES || (!self->large && outgrown(self)))
         return -ENOSPC;
     struct code draft = {.core = out, .rip = block->rip, .x87 = NO_X87}, *code = NULL;
     struct gen *g = &self->gen;

@@ -29,12 +29,16 @@
 #define PUSH_RBX   0x53                            /* what the glue begins with */
 #define CPU_PART   offsetof(struct blink_cpu, tlb) /* recover() looks at nothing beyond */
 
-const struct rig_place rig_near = {"near", UINT64_C(0x300000000), UINT64_C(0x310000000), false};
-const struct rig_place rig_low = {"low", UINT64_C(0x18000000), UINT64_C(0x300000000000), false};
-const struct rig_place rig_far = {"far", UINT64_C(0x500000000000), UINT64_C(0x300000000000), false};
-const struct rig_place rig_paged = {"paged", UINT64_C(0x500000000000), UINT64_C(0x310000000), true};
+const struct rig_place rig_near = {"near", UINT64_C(0x300000000), UINT64_C(0x310000000), false,
+                                   false};
+const struct rig_place rig_low = {"low", UINT64_C(0x18000000), UINT64_C(0x300000000000), false,
+                                  true};
+const struct rig_place rig_far = {"far", UINT64_C(0x500000000000), UINT64_C(0x300000000000), false,
+                                  true};
+const struct rig_place rig_paged = {"paged", UINT64_C(0x500000000000), UINT64_C(0x310000000), true,
+                                    false};
 const struct rig_place rig_paged_low = {"paged low", UINT64_C(0x18000000), UINT64_C(0x310000000),
-                                        true};
+                                        true, false};
 
 struct arena {
     uint64_t from; /* guest addresses it is for begin here */
@@ -387,6 +391,7 @@ struct rig *rig_create(const struct rig_place *place) {
     if (rig_ops()->plugin.create(fakehost_host(r->host), "", &r->jit) ||
         rig_ops()->plugin.activate(r->jit))
         give_up("the back end");
+    r->jit->large = place->large;
     rig_reset(r);
     return r;
 }

@@ -24,6 +24,7 @@ struct rig_place {
     uint64_t base;  /* of the guest memory, a page */
     uint64_t arena; /* where to map the executable view */
     bool paged;
+    bool large; /* returns are the host's */
 };
 extern const struct rig_place rig_near, rig_low, rig_far, rig_paged, rig_paged_low;
 

@@ -197,12 +197,44 @@ static void test_refused(void **state) {
     run(r, TRANSLATE(r, first, FIRST), FIRST, SECOND, 1);
 }
 
+/* How often the block at FIRST is translated before there is no room. */
+static uint32_t grow(struct rig *r) {
+    struct blink_insn nop;
+    uint32_t count = 0;
+    rig_cpu(r)->rip = rig_base(r);
+    rig_interpret(r, (const uint8_t[]){0x90}, 1, &nop);
+    struct blink_jit_block block = {.struct_size = sizeof block,
+                                    .count = 1,
+                                    .insns = &nop,
+                                    .rip = nop.addr,
+                                    .end_rip = nop.addr + 1,
+                                    .mode = rig_cpu(r)->mode};
+    struct blink_jit_code code = {.struct_size = sizeof code};
+    while (count < 10000) {
+        int rc = rig_ops()->translate(rig_jit(r), &block, &code);
+        if (rc) {
+            assert_int_equal(rc, -ENOSPC);
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
+/* A program that becomes large begins anew once. */
+static void test_large(void **state) {
+    struct rig *r = *state;
+    assert_in_range(grow(r), 1000, 9999);
+    rig_flush(r);
+    assert_int_equal(grow(r), 10000);
+}
+
 #define LIFE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         LIFE(test_links), LIFE(test_indirect), LIFE(test_same_slot), LIFE(test_flush),
-        LIFE(test_full),  LIFE(test_arenas),   LIFE(test_refused),
+        LIFE(test_full),  LIFE(test_arenas),   LIFE(test_refused),   LIFE(test_large),
     };
     return cmocka_run_group_tests_name("jit-x86_64-life", tests, NULL, NULL);
 }
