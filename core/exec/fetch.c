@@ -203,7 +203,7 @@ struct block *fetch_block(struct vcpu *v) {
             return v->single;
         }
         fill(cpu, b, &f);
-        bool placed = !x->system || remap_place(v, b);
+        bool placed = !x->system || (remap_place(v, b) && remap_name(v, b) == 0);
         pthread_mutex_lock(&x->lock);
         struct block *known = x->system ? NULL : map_find(&x->map, b->rip, b->cs_base, b->mode);
         bool stale = x->map.generation != generation || !placed;

@@ -22,6 +22,15 @@ struct vcpu_page {
 };
 #define VCPU_PAGES 256u
 
+/* What blink_cpu.code_page holds in one mode and code segment, while another one's is there. */
+struct vcpu_view {
+    uint32_t mode;
+    bool used; /* since the last change of page tables */
+    uint64_t cs_base;
+    uint32_t code_page[BLINK_CODE_PAGES];
+};
+#define VCPU_VIEWS 8u
+
 /* One vCPU and the host thread that runs it. */
 struct vcpu {
     struct interp_context context; /* first: interp_context and vcpu share their address */
@@ -45,7 +54,9 @@ struct vcpu {
     struct block *recent[INTERP_JUMP_SLOTS];
     struct block *draft;                /* see fetch_draft; NULL at first */
     struct vcpu_page pages[VCPU_PAGES]; /* system software: looked up lately; key 0: none */
-    struct block *single;               /* a block of one instruction, see loop.c */
+    struct vcpu_view view[VCPU_VIEWS];  /* and what is known of code pages, see remap.c */
+    uint32_t present_view, next_view;
+    struct block *single; /* a block of one instruction, see loop.c */
     /* Instructions that translated code left to the interpreter lately, each a block of one, and
      * the map's generation they are good for. */
     struct {
@@ -118,9 +129,10 @@ struct exec {
     struct exec_times times;    /* atomic */
     uint32_t *heat;             /* runs of blocks that are not in the map, by address; atomic */
 
-    bool system;           /* runs system software */
-    uint32_t reset_wanted; /* atomic */
-    uint32_t nmi;          /* one waits; atomic */
+    bool system;               /* runs system software */
+    struct remap_names *names; /* of its code pages, see remap.c */
+    uint32_t reset_wanted;     /* atomic */
+    uint32_t nmi;              /* one waits; atomic */
 
     int32_t status;
     uint32_t ending;    /* atomic */
@@ -172,6 +184,8 @@ bool system_fault(struct vcpu *v);
 bool system_interrupt(struct vcpu *v);
 bool system_syscall(struct vcpu *v);
 bool system_halt(struct vcpu *v);
+/* After an instruction: the loop has something to do before the next one. */
+bool system_waits(const struct vcpu *v);
 void system_irq(struct vcpu *v); /* BLINK_ATTN_IRQ was set */
 /* Breakpoints of the debug registers: whether there are any; whether one stands at the next
  * instruction, which then is a fault. */
@@ -190,6 +204,13 @@ void remap_forget_code(struct vcpu *v);
 /* Note where the block at rip lies in physical memory; false if that cannot be said. */
 bool remap_place(struct vcpu *v, struct block *b);
 struct block *remap_find(struct vcpu *v);
+/* For translated code: name the page of a block that has been placed; before the vCPU enters code,
+ * and once the block is known to be what its address means. */
+int remap_name(struct vcpu *v, struct block *b);
+void remap_view(struct vcpu *v);
+void remap_known(struct vcpu *v, const struct block *b);
+/* The block at `rip` on the same page, if there is one. */
+struct block *remap_neighbour(struct exec *x, const struct block *from, uint64_t rip);
 bool remap_may_link(const struct block *from, const struct block *to);
 
 /* loop.c: the block of the map at (rip, cs_base, mode), through the vCPU's caches; NULL. */

@@ -225,6 +225,8 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
         cpu->exit_reason = BLINK_EXIT_NONE;
         return fault;
     }
+    uint32_t mode = cpu->mode;
+    uint64_t cs_base = cpu->seg[BLINK_SEG_CS].base;
     interp_mxcsr_load(cpu); /* generated code may have changed it */
     interp_run(cpu, b->insns);
     interp_mxcsr_store(cpu);
@@ -233,6 +235,9 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
     cpu->exit_reason = BLINK_EXIT_NONE;
     if (reason != BLINK_EXIT_BLOCK)
         return reason;
+    if (v->exec->system &&
+        (cpu->mode != mode || cpu->seg[BLINK_SEG_CS].base != cs_base || system_waits(v)))
+        return BLINK_EXIT_BLOCK;
     /* What called attention meanwhile did not find generated code to leave. */
     return __atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST) ? BLINK_EXIT_ATTENTION : 0;
 }
@@ -240,7 +245,10 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
 static void *lookup(struct blink_cpu *cpu) {
     struct block *b = vcpu_find(vcpu_of(cpu));
     struct block_info *info = b ? map_info(b) : NULL;
-    return info && __atomic_load_n(&info->translated, __ATOMIC_ACQUIRE) ? info->code.entry : NULL;
+    if (!info || !__atomic_load_n(&info->translated, __ATOMIC_ACQUIRE))
+        return NULL;
+    remap_known(vcpu_of(cpu), b);
+    return info->code.entry;
 }
 
 const struct blink_jit_host_iface jit_host_iface = {
@@ -259,7 +267,8 @@ static void link_known(struct exec *x, struct block_info *info) {
     for (uint32_t k = 0; k < BLOCK_EXITS; k++) {
         if (!(c->known >> k & 1))
             continue;
-        struct block *to = map_find(&x->map, c->exit_rip[k], info->cs_base, info->mode);
+        struct block *to = x->system ? remap_neighbour(x, map_block(info), c->exit_rip[k])
+                                     : map_find(&x->map, c->exit_rip[k], info->cs_base, info->mode);
         if (!to || !map_info(to)->translated)
             continue;
         map_link(map_block(info), k, to);
@@ -277,6 +286,8 @@ static int translate(struct exec *x, struct block_info *info, const struct block
         .cs_base = b->cs_base,
         .end_rip = b->end_rip,
         .mode = b->mode,
+        .page = info->code_page,
+        .page_slot = info->page_slot,
     };
     int rc = x->jit->translate(x->jit_self, &request, &info->code);
     if (rc == 0) {
@@ -358,7 +369,8 @@ static void link_code(struct vcpu *v, struct block_info *to) {
     struct exec *x = v->exec;
     struct block_info *from = v->jit_from;
     v->jit_from = NULL;
-    if (!from || from->mode != to->mode || from->cs_base != to->cs_base)
+    if (!from || from->mode != to->mode || from->cs_base != to->cs_base ||
+        to->code_page == BLINK_JIT_NO_PAGE)
         return;
     pthread_mutex_lock(&x->lock);
     if (alive(from) && alive(to) && from->translated && to->translated) {
@@ -373,6 +385,10 @@ static void run_code(struct vcpu *v, struct block_info *info) {
     struct blink_jit_code *from = NULL;
     uint32_t exit = 0;
     uint32_t reason = BLINK_EXIT_NONE;
+    if (x->system) {
+        remap_view(v);
+        remap_known(v, map_block(info));
+    }
     __atomic_store_n(&v->in_jit, 1, __ATOMIC_SEQ_CST);
     if (vcpu_enter(v)) {
         /* Only now the back end stays, and the arena what it is. */
@@ -415,26 +431,30 @@ static bool is_warm(struct exec *x, uint64_t rip) {
     return heat + 1 >= wanted;
 }
 
-static void copy_head(struct block *to, const struct block *from) {
+/* False: that cannot be kept. */
+static bool copy_head(struct vcpu *v, struct block *to, const struct block *from) {
     to->rip = from->rip;
     to->cs_base = from->cs_base;
     to->mode = from->mode;
     to->end_rip = from->end_rip;
+    return !v->exec->system || (remap_place(v, to) && remap_name(v, to) == 0);
 }
 
 /* Put the block into the map unless it is known there, or what it was made of may have changed.
  * With the lock held. */
 static bool can_insert(struct exec *x, const struct block *b, uint64_t generation) {
     return x->jit && x->map.generation == generation &&
-           !map_find(&x->map, b->rip, b->cs_base, b->mode);
+           (x->system || !map_find(&x->map, b->rip, b->cs_base, b->mode));
 }
 
 /* The JIT has refused it: the interpreter keeps it. NULL if that cannot be. */
-static struct block *keep_refused(struct exec *x, const struct block *draft, uint64_t generation) {
+static struct block *keep_refused(struct vcpu *v, const struct block *draft, uint64_t generation) {
+    struct exec *x = v->exec;
     struct block *b = map_alloc(draft->count);
-    if (!b)
+    if (!b || !copy_head(v, b, draft)) {
+        map_discard(b);
         return NULL;
-    copy_head(b, draft);
+    }
     memcpy(b->insns, draft->insns, draft->count * sizeof b->insns[0]);
     interp_bind_block(b);
     map_info(b)->jit_tried = 1;
@@ -450,13 +470,15 @@ static struct block *keep_refused(struct exec *x, const struct block *draft, uin
 
 /* Into the map with what the JIT makes of the draft. NULL: it is not there, run the draft, or if
  * *full, make room. */
-static struct block *keep(struct exec *x, const struct block *draft, uint64_t generation,
+static struct block *keep(struct vcpu *v, const struct block *draft, uint64_t generation,
                           bool *full) {
+    struct exec *x = v->exec;
     struct block *b = map_alloc_bare(draft->count);
     int rc = -EAGAIN;
-    if (!b)
+    if (!b || !copy_head(v, b, draft)) {
+        map_discard(b);
         return NULL;
-    copy_head(b, draft);
+    }
     uint64_t since = exec_now(x, CLOCK_MONOTONIC);
     pthread_mutex_lock(&x->lock);
     exec_passed(x, CLOCK_MONOTONIC, &x->times.wait_ns, since);
@@ -473,7 +495,7 @@ static struct block *keep(struct exec *x, const struct block *draft, uint64_t ge
         return b;
     map_discard(b);
     *full = rc == -ENOSPC;
-    return *full || rc == -EAGAIN ? NULL : keep_refused(x, draft, generation);
+    return *full || rc == -EAGAIN ? NULL : keep_refused(v, draft, generation);
 }
 
 void jit_run_new(struct vcpu *v) {
@@ -484,7 +506,7 @@ void jit_run_new(struct vcpu *v) {
     v->context.link_from = NULL;
     if (draft && draft == v->draft) {
         if (is_warm(x, draft->rip))
-            b = keep(x, draft, generation, &full);
+            b = keep(v, draft, generation, &full);
         else
             fetch_tell(v, draft);
     }

@@ -131,9 +131,9 @@ static void step_done(struct vcpu *v) {
     }
 }
 
-/* Back ends link across pages, which system software may map anew. */
+/* With virtual time each instruction is counted, which translated code does not. */
 static bool uses_jit(const struct vcpu *v) {
-    return !v->exec->system && jit_active(v->exec);
+    return !v->context.clock && jit_active(v->exec);
 }
 
 /* Blocks that the active JIT has not refused come back to the loop, to be counted and translated;

@@ -35,6 +35,8 @@ struct block_info {
     uint32_t jit_tried;    /* translate said no: do not ask again; atomic */
     bool translated;       /* `code` is there; atomic */
     bool bare;             /* it has no instructions */
+    uint32_t code_page;    /* blink_jit_block.page and page_slot */
+    uint32_t page_slot;
     struct blink_jit_code code;
 };
 

@@ -121,6 +121,11 @@ static bool waits(const struct vcpu *v) {
     return v->intr && (v->cpu->flags & BLINK_IF);
 }
 
+bool system_waits(const struct vcpu *v) {
+    return v->context.remapped || v->cpu->shadow || waits(v) ||
+           __atomic_load_n(&v->exec->reset_wanted, __ATOMIC_RELAXED);
+}
+
 void system_irq(struct vcpu *v) {
     v->intr = v->exec->options.bus && bus_intr(v->exec->options.bus);
 }

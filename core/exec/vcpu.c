@@ -192,6 +192,7 @@ void exec_destroy(struct exec *x) {
     while (x->vcpus)
         vcpu_destroy(x->vcpus);
     map_finish(&x->map);
+    free(x->names);
     pthread_cond_destroy(&x->ended);
     pthread_cond_destroy(&x->park_changed);
     pthread_mutex_destroy(&x->park_lock);

@@ -117,7 +117,7 @@ void withdraw(struct blink_plugin *self, struct code *code) {
 static uint64_t look_up(struct blink_plugin *self, struct blink_cpu *cpu) {
     uint64_t entry = (uintptr_t)self->api.lookup(cpu);
     struct code *code = entry ? recover_find(self, entry, HOT) : NULL;
-    if (code)
+    if (code && code->page != BLINK_JIT_NO_PAGE)
         publish(self, code);
     return entry;
 }

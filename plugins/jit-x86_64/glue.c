@@ -161,11 +161,10 @@ static void emit_second_slot(struct emit *e, const struct blink_plugin *self) {
 static void emit_miss(struct emit *e, const struct blink_plugin *self, struct glue *g) {
     static const uint8_t test[] = {0x48, 0x85, 0xc9};            /* test rcx, rcx */
     static const uint8_t compare[] = {0x4c, 0x3b, 0x99};         /* cmp r11, [rcx + disp32] */
-    static const uint8_t body[] = {0x48, 0x8b, 0x89};            /* mov rcx, [rcx + disp32] */
+    static const uint8_t load[] = {0x48, 0x8b, 0x89};            /* mov rcx, [rcx + disp32] */
     static const uint8_t attention[] = {0x65, 0x83, 0x3c, 0x25}; /* cmp dword gs:[offset], 0 */
     uint32_t fail[3];
     g->miss = emit_here(e);
-    emit_gs_store(e, BLINK_R11, CPU(rip));
     emit_gs_store(e, BLINK_RAX, SLOT(SLOT_RAX));
     save_flags(e);
     emit_second_slot(e, self);
@@ -174,8 +173,8 @@ static void emit_miss(struct emit *e, const struct blink_plugin *self, struct gl
     emit_bytes(e, compare, sizeof compare);
     emit32(e, (uint32_t)offsetof(struct code, rip));
     fail[1] = emit_jcc(e, BLINK_CC_NE);
-    emit_bytes(e, body, sizeof body);
-    emit32(e, (uint32_t)offsetof(struct code, at[HOT]));
+    emit_bytes(e, load, sizeof load);
+    emit32(e, (uint32_t)offsetof(struct code, land));
     emit_gs_store(e, BLINK_RCX, SLOT(SLOT_TARGET));
     g->miss_checked = emit_here(e);
     emit_bytes(e, attention, sizeof attention);
@@ -184,17 +183,16 @@ static void emit_miss(struct emit *e, const struct blink_plugin *self, struct gl
     fail[2] = emit_jcc(e, BLINK_CC_NE);
     restore_flags(e);
     emit_gs_load(e, BLINK_RAX, SLOT(SLOT_RAX));
-    emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
-    emit_gs_load(e, BLINK_R11, HELD(BLINK_R11));
     emit_jmp_gs(e, SLOT(SLOT_TARGET));
     g->miss_end = emit_here(e);
     for (uint32_t k = 0; k < 3; k++)
         land_here(e, fail[k]);
     restore_flags(e);
     emit_gs_load(e, BLINK_RAX, SLOT(SLOT_RAX));
+    g->lost = emit_here(e);
+    emit_gs_store(e, BLINK_R11, CPU(rip));
     emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
     emit_gs_load(e, BLINK_R11, HELD(BLINK_R11));
-    g->redirect = emit_here(e);
     emit_gs_store_imm(e, SLOT(SLOT_EXIT), EXIT_INDIRECT);
     emit_jmp(e, g->leave);
 }

@@ -110,12 +110,17 @@ struct code {
     uint64_t at[KINDS];   /* host addresses of the pieces */
     uint16_t size[KINDS]; /* their bytes */
     uint32_t dropped;     /* atomic; the tables must not name it any more */
+    uint64_t land;        /* host address of the landing */
     uint16_t landing; /* offsets in the cold piece: from landing to landing_end R11 is the RIP */
     uint16_t landing_end;
-    uint16_t link[2]; /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
-    uint16_t stub[2]; /* offset in the cold piece of what it leads to while not linked */
-    uint16_t x87;     /* from this offset on the x87 registers are known to be live */
-    uint16_t last;    /* EXIT_INTERPRET, EXIT_SYSCALL: RIP of the instruction - RIP of the block */
+    uint16_t
+        gate; /* likewise: the way in from other pages, 0: none; RCX is in its slot, but for the */
+    uint16_t gate_end; /* first instruction */
+    uint32_t page;     /* blink_jit_block.page */
+    uint16_t link[2];  /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
+    uint16_t stub[2];  /* offset in the cold piece of what it leads to while not linked */
+    uint16_t x87;      /* from this offset on the x87 registers are known to be live */
+    uint16_t last;     /* EXIT_INTERPRET, EXIT_SYSCALL: RIP of the instruction - RIP of the block */
     uint16_t spans;
     uint8_t last_length;
     uint8_t arena;
@@ -153,11 +158,12 @@ struct glue {
     uint64_t enter[2];             /* void enter(void *target); [1] loads the upper halves of YMM */
     uint64_t checked[2], early[2]; /* between these a signal that comes would be missed */
     uint64_t leave, miss;
+    uint64_t lost; /* R11 is the RIP, RCX and R11 are held: core is asked where to go */
     /* To the landing of the block at R11: after a return that was not foreseen, which has the stack
      * mended first, and from elsewhere. */
     uint64_t astray, dispatch, dispatch_end;
     /* In the second look-up: from miss_checked on a signal redirects the jump that ends it. */
-    uint64_t miss_checked, miss_end, redirect;
+    uint64_t miss_checked, miss_end;
 };
 
 /* A block under translation. */

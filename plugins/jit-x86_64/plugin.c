@@ -113,8 +113,14 @@ static void patch(const struct blink_plugin *self, const struct code *c, uint32_
 
 static void link(struct blink_plugin *self, struct blink_jit_code *from, uint32_t exit,
                  const struct blink_jit_code *to) {
-    const struct code *f = from->jit_private;
-    int64_t away = (int64_t)((uintptr_t)to->entry - (f->at[HOT] + f->link[exit] + 4));
+    const struct code *f = from->jit_private, *t = to->jit_private;
+    bool same = f->page == t->page && f->page != BLINK_JIT_NO_PAGE;
+    uint64_t target = t->at[HOT];
+    if (!same && !t->gate)
+        return;
+    if (!same)
+        target = t->at[COLD] + t->gate;
+    int64_t away = (int64_t)(target - (f->at[HOT] + f->link[exit] + 4));
     if (f->link[exit] && away == (int32_t)away)
         patch(self, f, exit, (int32_t)away);
 }

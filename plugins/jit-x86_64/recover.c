@@ -183,8 +183,14 @@ static void arrive(struct blink_cpu *cpu) {
     cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_HELD + BLINK_RCX];
 }
 
-/* In the landing; at its last jump all is done. */
+/* In the gate or the landing; at their last jumps all is done. */
 static void land(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
+    if (at < c->landing) {
+        if (at > c->gate && at < c->gate_end)
+            cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_HELD + BLINK_RCX];
+        cpu->rip = c->rip;
+        return;
+    }
     if (at >= c->landing_end)
         cpu->rip = c->rip;
     else
@@ -202,7 +208,7 @@ static int in_glue(const struct blink_plugin *self, struct blink_cpu *cpu, uint6
                 return 0;
         /* Past its look at attention: what it is about to jump to leaves instead. */
         if (pc >= g->miss_checked && pc < g->miss_end)
-            cpu->jit_slot[SLOT_TARGET] = g->redirect;
+            cpu->jit_slot[SLOT_TARGET] = g->lost;
         return -EAGAIN;
     }
     return -ENOENT;
@@ -229,7 +235,7 @@ int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *contex
     if (!glue && !hot && !cold)
         return -ENOENT;
     /* The exit stubs run out by themselves. */
-    if (cold && pc - cold->at[COLD] < cold->landing)
+    if (cold && pc - cold->at[COLD] < (cold->gate ? cold->gate : cold->landing))
         return -EAGAIN;
     take_gprs(cpu, c);
     take_fp(self, cpu, c);

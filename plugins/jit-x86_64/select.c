@@ -132,8 +132,11 @@ uint32_t select_action(const struct blink_plugin *self, const struct blink_insn 
     case BLINK_CLASS_INT:
     case BLINK_CLASS_STRING: return DO_COPY;
     case BLINK_CLASS_X87:
-    case BLINK_CLASS_MMX: return DO_COPY_X87;
-    case BLINK_CLASS_SSE: return touches_mmx(i) ? DO_COPY_X87 : DO_COPY;
+    case BLINK_CLASS_MMX: return mode & BLINK_MODE_NOX87 ? DO_INTERPRET : DO_COPY_X87;
+    case BLINK_CLASS_SSE:
+        if (mode & BLINK_MODE_NOSSE)
+            return DO_INTERPRET;
+        return touches_mmx(i) ? DO_COPY_X87 : DO_COPY;
     case BLINK_CLASS_AVX:
         return self->has_avx && !(mode & BLINK_MODE_NOAVX) ? DO_COPY : DO_INTERPRET;
     case BLINK_CLASS_SYSTEM: return copied_system(i->op) ? DO_COPY : DO_INTERPRET;

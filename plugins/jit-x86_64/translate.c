@@ -9,17 +9,53 @@
 
 /* Worst case an instruction, and of all that stands apart from them. */
 #define INSN_ROOM 80u
-#define COLD_ROOM 128u
+#define COLD_ROOM 192u
 #define MISS_ROOM 10u
 _Static_assert(BLINK_BLOCK_MAX_INSNS *PAGED_ROOM + COLD_ROOM < UINT16_MAX, "offsets are 16 bits");
+
+/* To host address `other` unless the block's page is what its addresses mean. RCX is held. */
+static void emit_page_check(struct emit *e, const struct blink_jit_block *block, uint64_t other) {
+    static const uint8_t load[] = {0x65, 0x8b, 0x0c, 0x25}; /* mov ecx, gs:[offset] */
+    static const uint8_t subtract[] = {0x8d, 0x89};         /* lea ecx, [rcx + disp32] */
+    static const uint8_t test[] = {0x67, 0xe3, 0x05};       /* jecxz over the jmp */
+    emit_bytes(e, load, sizeof load);
+    emit32(e, CPU(code_page) + 4 * block->page_slot);
+    emit_bytes(e, subtract, sizeof subtract);
+    emit32(e, 0 - block->page);
+    emit_bytes(e, test, sizeof test);
+    emit_jmp(e, other);
+}
+
+/* Where direct branches from other pages arrive. */
+static void emit_gate(struct gen *g) {
+    struct emit *e = &g->cold;
+    struct code *code = g->code;
+    if (!code->page || code->page == BLINK_JIT_NO_PAGE)
+        return;
+    uint64_t failed = emit_here(e);
+    emit_gs_store(e, BLINK_R11, HELD(BLINK_R11));
+    emit_mov_imm(e, BLINK_R11, code->rip);
+    emit_jmp(e, g->glue->lost);
+    code->gate = (uint16_t)e->at;
+    emit_gs_store(e, BLINK_RCX, HELD(BLINK_RCX));
+    emit_page_check(e, g->block, failed);
+    emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
+    code->gate_end = (uint16_t)e->at;
+    emit_jmp(e, code->at[HOT]);
+}
 
 /*
  * Where indirect branches arrive: R11 holds the RIP they want, the guest's R11 and RCX are in their
  * slots. JRCXZ tests without a flag whether it is this block they want.
  */
-static void emit_landing(struct emit *e, const struct glue *glue, struct code *code) {
+static void emit_landing(struct gen *g) {
+    struct emit *e = &g->cold;
+    struct code *code = g->code;
     code->landing = (uint16_t)e->at;
-    branch_compare(e, code->rip, glue->miss);
+    code->land = emit_here(e);
+    branch_compare(e, code->rip, g->glue->miss);
+    if (code->page)
+        emit_page_check(e, g->block, g->glue->lost);
     emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
     emit_gs_load(e, BLINK_R11, HELD(BLINK_R11));
     code->landing_end = (uint16_t)e->at;
@@ -202,7 +238,8 @@ static int write_code(struct gen *g) {
     emit_body(g);
     emit_stubs(g);
     emit_misses(g);
-    emit_landing(&g->cold, g->glue, code);
+    emit_gate(g);
+    emit_landing(g);
     emit_literal(g);
     code->size[HOT] = (uint16_t)g->hot.at;
     code->size[COLD] = (uint16_t)g->cold.at;
@@ -251,14 +288,16 @@ static int place_code(struct gen *g, struct code **out) {
 
 int translate_block(struct blink_plugin *self, const struct blink_jit_block *block,
                     struct blink_jit_code *out) {
-    const uint32_t wanted = BLINK_MODE_BITS64 | BLINK_MODE_PROT | BLINK_MODE_CPL3;
-    const uint32_t either = BLINK_MODE_SS32 | BLINK_MODE_NOAVX | BLINK_MODE_PAGED;
+    const uint32_t wanted = BLINK_MODE_BITS64 | BLINK_MODE_PROT;
+    const uint32_t either = BLINK_MODE_CPL3 | BLINK_MODE_SS32 | BLINK_MODE_NOX87 |
+                            BLINK_MODE_NOSSE | BLINK_MODE_NOAVX | BLINK_MODE_PAGED;
     bool paged = block->mode & BLINK_MODE_PAGED;
     if ((block->mode & ~either) != wanted || block->cs_base || (paged && !self->has_bmi2))
         return -ENOTSUP;
     if (self->ids >= MAX_CODES || (!self->large && outgrown(self)))
         return -ENOSPC;
-    struct code draft = {.core = out, .rip = block->rip, .x87 = NO_X87}, *code = NULL;
+    struct code draft = {.core = out, .rip = block->rip, .x87 = NO_X87, .page = block->page},
+                *code = NULL;
     struct gen *g = &self->gen;
     g->self = self;
     g->code = &draft;

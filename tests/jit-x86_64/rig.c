@@ -72,6 +72,7 @@ struct rig {
     struct blink_jit_code *from;
     uint32_t exit;
     uint32_t interpreted, lookups;
+    uint32_t page, page_slot;
     struct rig_end end;
     struct rig_steps *steps;
     bool in_jit;
@@ -577,7 +578,9 @@ struct blink_jit_code *rig_translate(struct rig *r, const uint8_t *bytes, size_t
                                       .insns = b->insns,
                                       .rip = rip,
                                       .end_rip = b->end_rip,
-                                      .mode = b->mode};
+                                      .mode = b->mode,
+                                      .page = r->page,
+                                      .page_slot = r->page_slot};
     *error = rig_ops()->translate(r->jit, &request, &c->code);
     if (*error) {
         free(b);
@@ -585,6 +588,11 @@ struct blink_jit_code *rig_translate(struct rig *r, const uint8_t *bytes, size_t
     }
     r->codes++;
     return &c->code;
+}
+
+void rig_set_page(struct rig *r, uint32_t page, uint32_t slot) {
+    r->page = page;
+    r->page_slot = slot;
 }
 
 void rig_drop(struct rig *r, struct blink_jit_code *code) {

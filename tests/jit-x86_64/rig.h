@@ -92,6 +92,8 @@ struct rig_end rig_interpret(struct rig *r, const uint8_t *bytes, size_t size,
  * found by indirect branches from now on, and gone at the next flush. */
 struct blink_jit_code *rig_translate(struct rig *r, const uint8_t *bytes, size_t size, uint64_t rip,
                                      uint32_t max, int *error);
+/* Page and slot that blocks are on which are translated from now on; 0: none, as at first. */
+void rig_set_page(struct rig *r, uint32_t page, uint32_t slot);
 /* What has been translated for `rip` and not dropped, or NULL. */
 struct blink_jit_code *rig_find(struct rig *r, uint64_t rip);
 /* Indirect branches do not find it any more; the back end drops it. */

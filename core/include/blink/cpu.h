@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 /* Increased by hand with every change to the layout below; the golden-file test notices. */
-#define BLINK_CPU_LAYOUT 5u
+#define BLINK_CPU_LAYOUT 6u
 
 /* Numbers of the general registers in gpr[]. */
 enum {
@@ -129,6 +129,9 @@ static inline uint64_t blink_tlb_tag(uint64_t page) {
 static inline uint64_t blink_tlb_absent(uint32_t index) {
     return blink_tlb_tag(((uint64_t)index + 1) << 12);
 }
+
+/* Slots of blink_cpu.code_page. */
+#define BLINK_CODE_PAGES 256u
 
 /* Reasons in blink_cpu.attention: set by any thread with an atomic OR, cleared by the vCPU. While
  * it is non-zero no block is entered through a chain. */
@@ -267,6 +270,9 @@ struct blink_cpu {
     void *jit_private;             /* the active JIT's */
     uint64_t jit_slot[32];         /* scratch of the active JIT's generated code */
     uint64_t jit_returns[256];     /* its, too: where returns go, by where on the stack */
+    /* System software: core's; identities of the pages that code is known to stand on now, see
+     * blink_jit_block.page. 0: none. */
+    uint32_t code_page[BLINK_CODE_PAGES];
 
     struct blink_tlb tlb; /* last; large, and most of it never touched */
 };

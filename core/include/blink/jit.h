@@ -25,7 +25,18 @@ struct blink_jit_block {
     uint64_t end_rip;               /* of the byte after the last instruction */
     uint32_t mode;                  /* BLINK_MODE_* */
     uint32_t flags;                 /* 0 */
+    /*
+     * System software, whose addresses change their meaning: which page the block stands on, by
+     * linear and physical address, mode and code segment base. While blink_cpu.code_page[page_slot]
+     * is `page` that is what its addresses mean. Code of one page may go on to code of the same
+     * page; all other ways into the block have to look there first, and where it is another, ask
+     * lookup(). BLINK_JIT_NO_PAGE: it stands on two, and only core enters it. 0: addresses keep
+     * their meaning, nothing is to be looked at.
+     */
+    uint32_t page;
+    uint32_t page_slot;
 };
+#define BLINK_JIT_NO_PAGE UINT32_MAX
 
 /* Code for one block. Filled by translate. */
 struct blink_jit_code {
