@@ -62,8 +62,8 @@ struct exec_options {
     uint32_t jit_warm; /* runs of a block after which it is translated; 0: the default */
 };
 
-/* Where time goes before guest code runs, of all threads together, if options.timed: of the
- * processor, and of the clock for wait_ns. */
+/* Where time goes before guest code runs, of all threads together, by the clock, if options.timed.
+ */
 struct exec_times {
     uint64_t decode_ns;    /* reading, decoding and binding blocks */
     uint64_t wait_ns;      /* for the translation lock */

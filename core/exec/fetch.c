@@ -171,9 +171,9 @@ static struct block *draft(struct vcpu *v, uint64_t *generation) {
 
 struct block *fetch_draft(struct vcpu *v, uint64_t *generation) {
     struct exec *x = v->exec;
-    uint64_t since = exec_now(x, CLOCK_THREAD_CPUTIME_ID);
+    uint64_t since = exec_now(x);
     struct block *b = draft(v, generation);
-    exec_passed(x, CLOCK_THREAD_CPUTIME_ID, &x->times.decode_ns, since);
+    exec_passed(x, &x->times.decode_ns, since);
     return b;
 }
 

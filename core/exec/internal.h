@@ -154,9 +154,9 @@ static inline void attention_clear(struct blink_cpu *cpu, uint32_t bits) {
 }
 
 /* vcpu.c */
-uint64_t exec_now(const struct exec *exec, clockid_t clock); /* 0 if nobody wants times */
+uint64_t exec_now(const struct exec *exec); /* 0 if nobody wants times */
 /* Add what has passed since `since` to a counter. */
-void exec_passed(const struct exec *exec, clockid_t clock, uint64_t *counter, uint64_t since);
+void exec_passed(const struct exec *exec, uint64_t *counter, uint64_t since);
 void exec_wait_for_all(struct exec *exec); /* until no vCPU is left */
 int vcpu_create(struct exec *exec, struct vcpu **out);
 void vcpu_destroy(struct vcpu *v);          /* out of the list, counters kept */

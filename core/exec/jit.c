@@ -479,13 +479,13 @@ static struct block *keep(struct vcpu *v, const struct block *draft, uint64_t ge
         map_discard(b);
         return NULL;
     }
-    uint64_t since = exec_now(x, CLOCK_MONOTONIC);
+    uint64_t since = exec_now(x);
     pthread_mutex_lock(&x->lock);
-    exec_passed(x, CLOCK_MONOTONIC, &x->times.wait_ns, since);
-    since = exec_now(x, CLOCK_THREAD_CPUTIME_ID);
+    exec_passed(x, &x->times.wait_ns, since);
+    since = exec_now(x);
     if (can_insert(x, b, generation))
         rc = translate(x, map_info(b), draft);
-    exec_passed(x, CLOCK_THREAD_CPUTIME_ID, &x->times.translate_ns, since);
+    exec_passed(x, &x->times.translate_ns, since);
     if (rc == 0) {
         map_insert(&x->map, b);
         link_known(x, map_info(b));
