@@ -1,23 +1,26 @@
 #!/usr/bin/env python3
-"""CPU time of programs natively, under blink in each of its ways, and under qemu-x86_64.
+"""Programs measured natively, under blink in each of its ways, and under qemu-x86_64.
 
-usage: bench.py --build DIR [--set o2|v3|all] [--only NAME] [--engines A,B] [--repeat N]
+usage: bench.py --build DIR [--set SET] [--only NAME] [--engines A,B] [--repeat N]
                 [--scale PERCENT] [--blink PATH] [--json FILE]
 
-One run measures everything, so that ratios are of the same machine and moment; each figure is the
+Sets: o2 and v3, CPU time of loops of every kind, as built with two sets of options (all: both);
+short, threads and latency: see the files of the same names, scaling.py for threads. One run measures everything, so that ratios are of the same machine and moment; each figure is the
 least of several runs (user and system time of the whole process, from wait4). Programs are built by
 the build directory (target bench-programs). Nothing but the standard library is used.
 """
 
 import argparse
 import json
-import math
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
+
+import latency
+import scaling
+import short
+from harness import Engine, Runner, engines, mean, progress, ratio, show, table
 
 PROGRAMS = ["calls", "bytes", "hash", "scalar", "packed", "indirect", "strings", "pointers",
             "longdouble", "syscalls"]
@@ -28,151 +31,37 @@ WHAT = {
     "longdouble": "long double", "syscalls": "system calls",
 }
 SETS = {"o2": "-O2", "v3": "-O3 -march=x86-64-v3"}
+OTHER_SETS = {"short": short, "threads": scaling, "latency": latency}
 
 
-class Engine:
-    """A way to run programs: a name for the table and the command before the program."""
-
-    def __init__(self, name, prefix, slow=False):
-        self.name, self.prefix, self.slow = name, prefix, slow
-
-
-def jits(blink):
-    """Names of the JIT back ends that this blink finds; the one for tests is left out."""
-    out = subprocess.run([blink, "--list-plugins=json"], capture_output=True, check=False).stdout
-    try:
-        rows = json.loads(out)
-    except ValueError:
-        return []
-    return [r["name"] for r in rows if r["kind"] == "jit" and r["status"] == "ok" and r["name"] != "null"]
+def programs(runner, which, found):
+    names = [n for n in PROGRAMS if runner.options.only in n]
+    rows = []
+    for name in names:
+        path = os.path.join(runner.dir, f"{name}.{which}")
+        row = []
+        for engine in found:
+            progress(f"{name} {engine.name}")
+            row.append(runner.best(engine, path, [str(runner.options.scale)], runner.options.repeat)[0])
+        rows.append((name, row))
+    progress("")
+    return rows
 
 
-def engines(blink, wanted):
-    found = [Engine("native", []), Engine("blink -j", [blink, "-j"], True),
-             Engine("blink -j -m", [blink, "-j", "-m"], True)]
-    for name in jits(blink):
-        found.append(Engine(f"blink {name}", [blink, f"--jit={name}"]))
-        found.append(Engine(f"blink {name} -m", [blink, f"--jit={name}", "-m"]))
-    qemu = shutil.which("qemu-x86_64") or shutil.which("qemu-x86_64-static")
-    if qemu:
-        found.append(Engine("qemu", [qemu, "-cpu", "max"]))
-    if wanted:
-        keep = [w.strip() for w in wanted.split(",")]
-        found = [e for e in found if e.name in keep or e.name == "native"]
-    return found
-
-
-class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.dir = os.path.join(options.build, "tests", "bench")
-        self.measure = os.path.join(self.dir, "measure")
-        self.outputs = {}
-
-    def once(self, command):
-        """(CPU seconds, peak KiB, output), or a word that says why not."""
-        r, w = os.pipe()
-        # The descriptor measure writes to is 3 there.
-        argv = ["/bin/sh", "-c", f'exec "$0" "$@" 3>&{w} {w}>&-', self.measure] + command
-        child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                 stdin=subprocess.DEVNULL, pass_fds=(w,), start_new_session=True)
-        os.close(w)
-        try:
-            out, _ = child.communicate(timeout=self.options.timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.communicate()
-            os.close(r)
-            return "too slow"
-        with os.fdopen(r) as report:
-            words = report.read().split()
-        if len(words) != 4:
-            return "not run"
-        if int(words[0]) != 0:
-            status = int(words[0])
-            return f"signal {status & 127}" if status & 127 else f"exit {status >> 8}"
-        return float(words[1]) + float(words[2]), int(words[3]), out
-
-    def best(self, engine, program, arguments, repeat):
-        """Least CPU time, least peak, and that all outputs are those of the first engine."""
-        least, peak, spent = None, None, 0.0
-        for _ in range(repeat):
-            got = self.once(engine.prefix + [program] + arguments)
-            if isinstance(got, str):
-                return got, None
-            seconds, kib, out = got
-            if self.outputs.setdefault((program, tuple(arguments)), out) != out:
-                return "wrong", None
-            least = seconds if least is None else min(least, seconds)
-            peak = kib if peak is None else min(peak, kib)
-            spent += seconds
-            # What takes long varies little.
-            if spent > 3 and engine.slow:
-                break
-        return least, peak
-
-    def programs(self, which, found):
-        names = [n for n in PROGRAMS if self.options.only in n]
-        rows = []
-        for name in names:
-            path = os.path.join(self.dir, f"{name}.{which}")
-            row = []
-            for engine in found:
-                progress(f"{name} {engine.name}")
-                row.append(self.best(engine, path, [str(self.options.scale)], self.options.repeat)[0])
-            rows.append((name, row))
-        progress("")
-        return rows
-
-    def startup(self, found):
-        """CPU milliseconds and peak memory of hello, by libc."""
-        rows = []
-        for libc in ("musl", "glibc"):
-            path = os.path.join(self.dir, f"hello.{libc}")
-            if not os.path.exists(path):
-                continue
-            for engine in found:
-                progress(f"hello.{libc} {engine.name}")
-                seconds, peak = self.best(Engine(engine.name, engine.prefix), path, [],
-                                          20 * self.options.repeat)
-                rows.append((libc, engine.name, seconds, peak))
-        progress("")
-        return rows
-
-
-def progress(text):
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{text}")
-        sys.stderr.flush()
-
-
-def mean(values):
-    """Geometric; None if anything is missing."""
-    if not values or any(not isinstance(v, float) or v <= 0 for v in values):
-        return None
-    return math.exp(sum(map(math.log, values)) / len(values))
-
-
-def ratio(a, b):
-    if isinstance(a, str):
-        return a
-    return a / b if isinstance(b, float) and b > 0 else "-"
-
-
-def show(value):
-    if value is None:
-        return "-"
-    if isinstance(value, str):
-        return value
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
-
-
-def table(title, head, rows):
-    print(f"\n{title}\n")
-    width = [max(len(r[c]) for r in [head] + rows) for c in range(len(head))]
-    for row in [head] + rows:
-        print("  ".join(cell.ljust(w) if c == 0 else cell.rjust(w)
-                        for c, (cell, w) in enumerate(zip(row, width))).rstrip())
+def startup(runner, found):
+    """CPU milliseconds and peak memory of hello, by libc."""
+    rows = []
+    for libc in ("musl", "glibc"):
+        path = os.path.join(runner.dir, f"hello.{libc}")
+        if not os.path.exists(path):
+            continue
+        for engine in found:
+            progress(f"hello.{libc} {engine.name}")
+            seconds, peak = runner.best(Engine(engine.name, engine.prefix), path, [],
+                                      20 * runner.options.repeat)
+            rows.append((libc, engine.name, seconds, peak))
+    progress("")
+    return rows
 
 
 def ratios(title, rows, found, base, skip):
@@ -253,11 +142,32 @@ def report_targets(rows, startup, found):
         table("goals", ["", "measured", "goal", ""], body)
 
 
+def run_loops(runner, found, which_sets):
+    """Sets o2 and v3, and hello. (results, whether all ran)"""
+    results = {}
+    for which in which_sets:
+        results[which] = programs(runner, which, found)
+        report(which, results[which], found)
+    start = startup(runner, found)
+    report_startup(start)
+    if not runner.options.only:
+        report_targets(results.get("o2") or results["v3"], start, found)
+    good = not any(isinstance(v, str) for rows in results.values() for _, row in rows for v in row)
+    return {"engines": [e.name for e in found], **results, "startup": start}, good
+
+
+def run_other(runner, found, name):
+    which = OTHER_SETS[name]
+    results = which.measure(runner, found)
+    which.report(results)
+    return {name: results}, not which.bad(results)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build")
     parser.add_argument("--blink")
-    parser.add_argument("--set", default="o2", choices=["o2", "v3", "all"])
+    parser.add_argument("--set", default="o2", choices=["o2", "v3", "all"] + list(OTHER_SETS))
     parser.add_argument("--only", default="")
     parser.add_argument("--engines", default="")
     parser.add_argument("--repeat", type=int, default=3)
@@ -270,23 +180,18 @@ def main():
                       stdout=subprocess.DEVNULL, check=False).returncode:
         print("bench: the programs could not be built; see ninja bench-programs", file=sys.stderr)
         return 1
-    bench, found = Bench(options), engines(blink, options.engines)
+    runner, found = Runner(options), engines(blink, options.engines)
     cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo", encoding="utf-8").read())
-    print(f"machine: {cpu.group(1) if cpu else 'unknown'}; least of {options.repeat} runs")
-    results = {}
-    for which in ("o2", "v3") if options.set == "all" else (options.set,):
-        results[which] = bench.programs(which, found)
-        report(which, results[which], found)
-    results["startup"] = bench.startup(found)
-    report_startup(results["startup"])
-    if not options.only:
-        report_targets(results.get("o2") or results["v3"], results["startup"], found)
+    print(f"machine: {cpu.group(1) if cpu else 'unknown'}, {os.cpu_count()} processors; "
+          f"least of {options.repeat} runs")
+    if options.set in OTHER_SETS:
+        results, good = run_other(runner, found, options.set)
+    else:
+        results, good = run_loops(runner, found, ("o2", "v3") if options.set == "all" else (options.set,))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as f:
-            json.dump({"engines": [e.name for e in found], **results}, f, indent=1)
-    bad = [row for which in results if which != "startup" for _, row in results[which]
-           if any(isinstance(v, str) for v in row)]
-    return 1 if bad else 0
+            json.dump(results, f, indent=1)
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

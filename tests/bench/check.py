@@ -27,6 +27,10 @@ def main():
         path = os.path.join(options.dir, f"{name}.{options.set}")
         if os.access(path, os.X_OK):
             compare.same(f"{name}.{options.set}", [path, "2"], timeout=300)
+    path = os.path.join(options.dir, "scaling.o2")
+    if options.set == "o2" and os.access(path, os.X_OK):
+        for threads in ("1", "4"):
+            compare.same(f"scaling.o2 {threads}", [path, "2", threads], timeout=300)
     return tap.finish()
 
 
