@@ -1,5 +1,5 @@
 /*
- * The bus itself: creation, its lock, interrupt lines, the clock. Owned by the machine; called by
+ * The bus itself: creation, its lock, the clock. Owned by the machine; called by
  * any thread, with the tags of bus.h.
  */
 #include <errno.h>
@@ -92,80 +92,8 @@ void bus_release(struct blink_bus *bus, struct blink_plugin *self) {
     claims_release(&bus->ports, self);
     memory_release(bus, self);
     timers_release(&bus->timers, self);
-    if (bus->controller == self) {
-        bus->controller = NULL;
-        bus->intr = false;
-    }
+    irq_release(bus, self);
     bus_unlock(bus);
-}
-
-int bus_set_irq(struct blink_bus *bus, uint32_t line, uint32_t level) {
-    if (line >= BUS_LINES)
-        return -EINVAL;
-    bus_lock(bus);
-    bool changed = bus->level[line] != (level != 0);
-    bus->level[line] = level != 0;
-    if (changed && bus->controller)
-        bus->controller_line(bus->controller, line, bus->level[line]);
-    else if (changed)
-        bus_tell(bus, BLINK_ATTN_IRQ);
-    bus_unlock(bus);
-    return 0;
-}
-
-bool bus_irq_level(struct blink_bus *bus, uint32_t line) {
-    if (line >= BUS_LINES)
-        return false;
-    bus_lock(bus);
-    bool level = bus->level[line];
-    bus_unlock(bus);
-    return level;
-}
-
-int bus_set_controller(struct blink_bus *bus, struct blink_plugin *self, blink_bus_line line,
-                       blink_bus_acknowledge acknowledge) {
-    if (!self || !line || !acknowledge)
-        return -EINVAL;
-    bus_lock(bus);
-    int err = bus->controller ? -EBUSY : 0;
-    if (!err) {
-        bus->controller = self;
-        bus->controller_line = line;
-        bus->controller_acknowledge = acknowledge;
-        for (uint32_t k = 0; k < BUS_LINES; k++)
-            if (bus->level[k])
-                line(self, k, 1);
-    }
-    bus_unlock(bus);
-    return err;
-}
-
-int bus_set_intr(struct blink_bus *bus, struct blink_plugin *self, uint32_t level) {
-    bus_lock(bus);
-    int err = bus->controller == self ? 0 : -EPERM;
-    bool changed = !err && bus->intr != (level != 0);
-    if (changed) {
-        bus->intr = level != 0;
-        bus_tell(bus, BLINK_ATTN_IRQ);
-    }
-    bus_unlock(bus);
-    return err;
-}
-
-bool bus_intr(struct blink_bus *bus) {
-    bus_lock(bus);
-    bool intr = bus->intr;
-    bus_unlock(bus);
-    return intr;
-}
-
-bool bus_acknowledge(struct blink_bus *bus, uint32_t *vector) {
-    bus_lock(bus);
-    bool taken = bus->controller && bus->intr;
-    if (taken)
-        *vector = bus->controller_acknowledge(bus->controller) & 0xff;
-    bus_unlock(bus);
-    return taken;
 }
 
 void bus_set_clock(struct blink_bus *bus, uint64_t (*clock)(void *arg), void *arg) {

@@ -47,6 +47,7 @@ int bus_claim_ports(struct blink_bus *bus, struct blink_plugin *self, uint16_t f
                     uint32_t count, blink_bus_read read, blink_bus_write write);
 int bus_claim_memory(struct blink_bus *bus, struct blink_plugin *self, uint64_t address,
                      uint64_t size, blink_bus_read read, blink_bus_write write);
+void bus_unclaim_memory(struct blink_bus *bus, struct blink_plugin *self, uint64_t address);
 void bus_release(struct blink_bus *bus, struct blink_plugin *self);
 
 /* Port accesses of 1, 2 or 4 bytes; unclaimed ports read all ones, and there are none above
@@ -73,6 +74,24 @@ int bus_set_controller(struct blink_bus *bus, struct blink_plugin *self, blink_b
 int bus_set_intr(struct blink_bus *bus, struct blink_plugin *self, uint32_t level);
 bool bus_intr(struct blink_bus *bus);
 bool bus_acknowledge(struct blink_bus *bus, uint32_t *vector);
+
+/* Who watches lines, messages, and the local APIC, see blink_bus_iface. */
+int bus_watch_lines(struct blink_bus *bus, struct blink_plugin *self, blink_bus_line line,
+                    blink_bus_eoi eoi);
+int bus_set_apic(struct blink_bus *bus, struct blink_plugin *self,
+                 const struct blink_bus_apic *ops);
+int bus_take(struct blink_bus *bus, uint32_t *vector);
+int bus_message(struct blink_bus *bus, uint32_t destination, uint32_t command);
+void bus_end_of_interrupt(struct blink_bus *bus, uint32_t vector);
+
+/* The local APIC as the processor has it; false, or nothing, where there is none. bus_nmi: the
+ * board has a non-maskable interrupt; whether the processor is to take it as one. [vcpu] but
+ * bus_nmi and bus_has_apic, which are [any] */
+bool bus_has_apic(struct blink_bus *bus);
+void bus_set_apic_base(struct blink_bus *bus, uint64_t value);
+bool bus_priority(struct blink_bus *bus, uint32_t *out);
+bool bus_set_priority(struct blink_bus *bus, uint32_t priority);
+bool bus_nmi(struct blink_bus *bus);
 
 /* Time since creation in nanoseconds, and timers. bus_run_timers calls what is due, in order of
  * time, but not what those calls start anew, and returns the nanoseconds until the next one, or

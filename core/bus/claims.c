@@ -62,6 +62,19 @@ void memory_release(struct blink_bus *bus, const struct blink_plugin *owner) {
     claims_release(&bus->ranges, owner);
 }
 
+void bus_unclaim_memory(struct blink_bus *bus, struct blink_plugin *self, uint64_t address) {
+    struct claim_set *set = &bus->ranges;
+    bus_lock(bus);
+    size_t k = lower(set, address);
+    if (k < set->count && set->item[k].first == address && set->item[k].owner == self) {
+        struct claim gone = set->item[k];
+        set->count--;
+        memmove(&set->item[k], &set->item[k + 1], (set->count - k) * sizeof set->item[0]);
+        bus->memory(bus->memory_arg, gone.first, gone.last, false);
+    }
+    bus_unlock(bus);
+}
+
 int bus_claim_ports(struct blink_bus *bus, struct blink_plugin *self, uint16_t first,
                     uint32_t count, blink_bus_read read, blink_bus_write write) {
     if (count == 0 || count > LAST_PORT + 1u - first)

@@ -72,6 +72,33 @@ static int memory_write(struct blink_machine *machine, uint64_t address, uint32_
     return bus_write_memory(machine_bus(machine), address, size, value) ? 0 : -ENOENT;
 }
 
+static int watch_lines(struct blink_machine *machine, struct blink_plugin *self,
+                       blink_bus_line line, blink_bus_eoi eoi) {
+    return bus_watch_lines(machine_bus(machine), self, line, eoi);
+}
+
+static int set_apic(struct blink_machine *machine, struct blink_plugin *self,
+                    const struct blink_bus_apic *ops) {
+    return bus_set_apic(machine_bus(machine), self, ops);
+}
+
+static int acknowledge(struct blink_machine *machine, uint32_t *vector) {
+    return bus_take(machine_bus(machine), vector);
+}
+
+static int message(struct blink_machine *machine, uint32_t destination, uint32_t command) {
+    return bus_message(machine_bus(machine), destination, command);
+}
+
+static void end_of_interrupt(struct blink_machine *machine, uint32_t vector) {
+    bus_end_of_interrupt(machine_bus(machine), vector);
+}
+
+static void unclaim_memory(struct blink_machine *machine, struct blink_plugin *self,
+                           uint64_t address) {
+    bus_unclaim_memory(machine_bus(machine), self, address);
+}
+
 const struct blink_bus_iface bus_iface = {
     .struct_size = sizeof bus_iface,
     .claim_ports = claim_ports,
@@ -89,4 +116,10 @@ const struct blink_bus_iface bus_iface = {
     .port_write = port_write,
     .memory_read = memory_read,
     .memory_write = memory_write,
+    .watch_lines = watch_lines,
+    .set_apic = set_apic,
+    .acknowledge = acknowledge,
+    .message = message,
+    .end_of_interrupt = end_of_interrupt,
+    .unclaim_memory = unclaim_memory,
 };

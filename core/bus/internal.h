@@ -44,6 +44,13 @@ struct timer_set {
     uint32_t last_id;
 };
 
+/* Who is told of interrupt lines beside the controller. */
+struct watcher {
+    struct blink_plugin *owner;
+    blink_bus_line line;
+    blink_bus_eoi eoi; /* may be NULL */
+};
+
 struct display {
     struct blink_plugin *owner;
     blink_display_render render;
@@ -61,6 +68,7 @@ struct drive {
 };
 
 #define BUS_LINES    256u
+#define BUS_WATCHERS 8u
 #define BUS_DISPLAYS 4u
 #define BUS_DRIVES   16u
 
@@ -72,7 +80,12 @@ struct blink_bus {
     struct blink_plugin *controller; /* of interrupts, may be NULL */
     blink_bus_line controller_line;
     blink_bus_acknowledge controller_acknowledge;
-    bool intr;                    /* its output */
+    bool controller_output;
+    struct watcher watcher[BUS_WATCHERS];
+    uint32_t watchers;
+    struct blink_plugin *apic; /* the local APIC, may be NULL */
+    struct blink_bus_apic apic_ops;
+    bool intr;                    /* an interrupt waits for the processor */
     uint64_t (*clock)(void *arg); /* may be NULL */
     void *clock_arg;
     uint64_t origin; /* host's monotonic time of creation */
@@ -100,8 +113,9 @@ static inline void bus_tell(struct blink_bus *bus, uint32_t attention) {
         bus->notify(bus->notify_arg, attention);
 }
 
-/* claims.c and timers.c; with the lock held. */
+/* claims.c, irq.c and timers.c; with the lock held. */
 void memory_release(struct blink_bus *bus, const struct blink_plugin *owner);
+void irq_release(struct blink_bus *bus, const struct blink_plugin *owner);
 void claims_release(struct claim_set *set, const struct blink_plugin *owner);
 void timers_release(struct timer_set *set, const struct blink_plugin *owner);
 

@@ -78,7 +78,7 @@ static void reset_common(struct blink_cpu *cpu) {
     cpu->dr[6] = 0xffff0ff0;
     cpu->dr[7] = 0x400;
     cpu->pat = UINT64_C(0x0007040600070406);
-    cpu->apic_base = UINT64_C(0xfee00900);
+    cpu->apic_base = APIC_BASE_RESET;
     cpu->misc_enable = 1;
     cpu->a20_mask = UINT32_MAX;
     cpu->efer = cpu->cr2 = cpu->cr3 = cpu->cr4 = cpu->cr8 = 0;
@@ -164,6 +164,8 @@ static uint64_t *msr_field(struct blink_cpu *cpu, uint32_t msr) {
 
 bool cpu_read_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t *out) {
     uint64_t *field = msr_field(cpu, msr);
+    if (msr == 0x1b && !cpu->apic_base)
+        return false;
     if (msr == 0x10)
         *out = cpu_tsc(cpu);
     else if (msr == 0xc0000103)
@@ -190,6 +192,15 @@ static bool good_pat(uint64_t value) {
     return true;
 }
 
+/* It stays that of the first processor, and there is no x2APIC mode. */
+static bool set_apic_base(struct blink_cpu *cpu, uint64_t value) {
+    const uint64_t address = ((UINT64_C(1) << CPU_PHYS_BITS) - 1) & ~UINT64_C(0xfff);
+    if (value & ~(address | APIC_BASE_BSP | APIC_BASE_ENABLED))
+        return false;
+    cpu->apic_base = value | APIC_BASE_BSP;
+    return true;
+}
+
 bool cpu_write_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t value) {
     uint64_t *field = msr_field(cpu, msr);
     if (msr == 0x10) {
@@ -202,6 +213,8 @@ bool cpu_write_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t value) {
         cpu->tsc_aux = (uint32_t)value;
         return true;
     }
+    if (msr == 0x1b)
+        return cpu->apic_base && set_apic_base(cpu, value);
     if (!field || (wants_canonical(msr) && !cpu_canonical(value)) ||
         (msr == 0x277 && !good_pat(value)))
         return false;

@@ -44,6 +44,12 @@
 #define EFER_LMA (UINT64_C(1) << 10)
 #define EFER_NXE (UINT64_C(1) << 11)
 
+/* MSR APIC_BASE after reset; zero, which no program can write, where there is no local APIC. AMD64
+ * manual volume 2, 16.3.1. */
+#define APIC_BASE_BSP     (UINT64_C(1) << 8)
+#define APIC_BASE_ENABLED (UINT64_C(1) << 11)
+#define APIC_BASE_RESET   (UINT64_C(0xfee00000) | APIC_BASE_BSP | APIC_BASE_ENABLED)
+
 /* Width of physical addresses, as CPUID tells; that of user programs in paged memory fits too. */
 #define CPU_PHYS_BITS 46u
 

@@ -83,6 +83,8 @@ static void basic_leaf(const struct blink_cpu *cpu, uint32_t leaf, uint32_t subl
                       ? BIT(27)
                       : 0);
         out[3] = cpu_model_word(cpu->model, CPU_LEAF1_EDX);
+        if (!(cpu->apic_base & APIC_BASE_ENABLED))
+            out[3] &= ~BIT(9);
         break;
     case 2: out[0] = 0x00feff01; break; /* "see leaf 04h" */
     case 4: cache_leaf(subleaf, out); break;

@@ -75,7 +75,8 @@ struct vcpu {
     bool stepping;        /* a single step is under way */
     /* Virtual time: instructions at which the next timer is due; what HLT has skipped, in ns. */
     uint64_t deadline, skipped;
-    bool intr; /* system software: an interrupt waits at the controller */
+    bool intr;          /* system software: an interrupt waits at the controller */
+    uint64_t apic_base; /* what the local APIC was last told of that MSR */
 
     /* Signals; the slot is written by the handler on this thread. */
     volatile sig_atomic_t in_guest; /* a host fault is the guest's */

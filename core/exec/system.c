@@ -184,11 +184,21 @@ static bool reset(struct vcpu *v) {
     return rc == 0;
 }
 
+/* The local APIC's place and whether it is on: by WRMSR or a reset. */
+static void move_apic(struct vcpu *v) {
+    v->apic_base = v->cpu->apic_base;
+    if (v->exec->options.bus)
+        bus_set_apic_base(v->exec->options.bus, v->apic_base);
+    system_irq(v);
+}
+
 enum system_round system_round(struct vcpu *v) {
     if (__atomic_load_n(&v->exec->reset_wanted, __ATOMIC_RELAXED)) {
         __atomic_store_n(&v->exec->reset_wanted, 0, __ATOMIC_SEQ_CST);
         return reset(v) ? SYSTEM_AGAIN : SYSTEM_END;
     }
+    if (v->cpu->apic_base != v->apic_base)
+        move_apic(v);
     if (v->context.clock && clock_left(v) == 0)
         clock_attend(v);
     if (v->context.remapped) {
@@ -285,12 +295,18 @@ static void power_off(struct blink_machine *machine, int32_t status) {
         process_exit(machine, status);
 }
 
-static void nmi(struct blink_machine *machine) {
+static void take_nmi(struct blink_machine *machine) {
     struct vcpu *v = first_of(machine);
     if (!v)
         return;
     __atomic_store_n(&v->exec->nmi, 1, __ATOMIC_SEQ_CST);
     tell(v);
+}
+
+static void nmi(struct blink_machine *machine) {
+    const struct exec *x = machine_exec(machine);
+    if (!x->options.bus || bus_nmi(x->options.bus))
+        take_nmi(machine);
 }
 
 static uint64_t ram_size(struct blink_machine *machine) {
@@ -309,4 +325,5 @@ const struct blink_system_iface system_iface = {
     .power_off = power_off,
     .nmi = nmi,
     .ram_size = ram_size,
+    .take_nmi = take_nmi,
 };

@@ -4,6 +4,7 @@
  * registers, MSRs, interrupt flag.
  */
 #include "interp/system.h"
+#include "bus/bus.h"
 #include "cpu/cpu.h"
 #include "interp/alu.h"
 #include "interp/chain.h"
@@ -184,8 +185,16 @@ static bool set_control(struct blink_cpu *cpu, uint32_t n, uint64_t v) {
         if (v > 15)
             return false;
         cpu->cr8 = v;
+        /* CR8 is the local APIC's task priority, which memory accesses change, too. */
+        if (context_of(cpu)->bus)
+            bus_set_priority(context_of(cpu)->bus, (uint32_t)v);
         return true;
     }
+}
+static void see_priority(struct blink_cpu *cpu) {
+    uint32_t priority;
+    if (context_of(cpu)->bus && bus_priority(context_of(cpu)->bus, &priority))
+        cpu->cr8 = priority;
 }
 HANDLER(mov_control) {
     bool write = i->opnd[0].kind == BLINK_OPND_CR;
@@ -195,6 +204,8 @@ HANDLER(mov_control) {
     if (!cr)
         RAISE(BLINK_EXC_UD, 0);
     NEED_CPL0();
+    if (n == 8 && !write)
+        see_priority(cpu);
     if (!write)
         put_sized(cpu, reg, size, *cr);
     else if (!set_control(cpu, n, get_sized(cpu, reg, size)))

@@ -290,6 +290,35 @@ static void test_msr_pat(void **state) {
     assert_int_equal(v, UINT64_C(0x0605040100010506));
 }
 
+/* MSR APIC_BASE is what CPUID tells of the local APIC by. */
+static void test_msr_apic_base(void **state) {
+    uint64_t v;
+    uint32_t r[4];
+    (void)state;
+    cpu_reset(cpu);
+    assert_true(cpu_read_msr(cpu, 0x1b, &v));
+    assert_int_equal(v, 0xfee00900);
+    cpu_cpuid(cpu, 1, 0, r);
+    assert_true(r[3] & BIT(9));
+    /* The first processor stays it; there is no x2APIC mode, and no address beyond memory's. */
+    assert_true(cpu_write_msr(cpu, 0x1b, UINT64_C(0x3ffffffff800)));
+    assert_true(cpu_read_msr(cpu, 0x1b, &v));
+    assert_int_equal(v, UINT64_C(0x3ffffffff900));
+    static const uint64_t bad[] = {0xfee00c00, 0xfee00a00, 0xfee00801, UINT64_C(0x4000fee00800)};
+    for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++)
+        assert_false(cpu_write_msr(cpu, 0x1b, bad[k]));
+    assert_true(cpu_write_msr(cpu, 0x1b, 0xfee00000));
+    cpu_cpuid(cpu, 1, 0, r);
+    assert_false(r[3] & BIT(9));
+    assert_true(cpu_write_msr(cpu, 0x1b, 0xfee00800));
+    cpu_cpuid(cpu, 1, 0, r);
+    assert_true(r[3] & BIT(9));
+    /* Where there is none there is no such register. */
+    cpu->apic_base = 0;
+    assert_false(cpu_read_msr(cpu, 0x1b, &v));
+    assert_false(cpu_write_msr(cpu, 0x1b, 0xfee00800));
+}
+
 static void leaf(uint32_t n, uint32_t sub, uint32_t out[4]) {
     memset(out, 0x5a, 16);
     cpu_cpuid(cpu, n, sub, out);
@@ -352,13 +381,14 @@ static void test_random(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CPU_TEST(test_reset),     CPU_TEST(test_reset_user),
-        CPU_TEST(test_modes),     CPU_TEST(test_forbidden_registers),
-        CPU_TEST(test_flags),     CPU_TEST(test_lazy_flags),
-        CPU_TEST(test_canonical), CPU_TEST(test_segments),
-        CPU_TEST(test_msrs),      CPU_TEST(test_msr_efer),
-        CPU_TEST(test_msr_tsc),   CPU_TEST(test_msr_pat),
-        CPU_TEST(test_cpuid),     CPU_TEST(test_random),
+        CPU_TEST(test_reset),         CPU_TEST(test_reset_user),
+        CPU_TEST(test_modes),         CPU_TEST(test_forbidden_registers),
+        CPU_TEST(test_flags),         CPU_TEST(test_lazy_flags),
+        CPU_TEST(test_canonical),     CPU_TEST(test_segments),
+        CPU_TEST(test_msrs),          CPU_TEST(test_msr_efer),
+        CPU_TEST(test_msr_tsc),       CPU_TEST(test_msr_pat),
+        CPU_TEST(test_cpuid),         CPU_TEST(test_random),
+        CPU_TEST(test_msr_apic_base),
     };
     return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);
 }

@@ -30,6 +30,34 @@ typedef void (*blink_bus_timer)(struct blink_plugin *self, void *arg);
 typedef void (*blink_bus_line)(struct blink_plugin *self, uint32_t line, uint32_t level);
 typedef uint32_t (*blink_bus_acknowledge)(struct blink_plugin *self);
 
+/* What an I/O APIC gives to watch_lines, beside a `line` as above: a local APIC ends a
+ * level-triggered interrupt of this vector. Called with the bus lock held. [vcpu] */
+typedef void (*blink_bus_eoi)(struct blink_plugin *self, uint32_t vector);
+
+/*
+ * What a local APIC gives to set_apic; the one of the first vCPU. It stands between the interrupt
+ * controller and the processor. Called with the bus lock held. Intel SDM volume 3, chapter 11.
+ */
+struct blink_bus_apic {
+    uint32_t struct_size;
+    uint32_t reserved;
+    /* The output of the interrupt controller, at LINT0, is now `level`, 0 or 1. [any] */
+    void (*lint0)(struct blink_plugin *self, uint32_t level);
+    /* The board has a non-maskable interrupt, at LINT1: 1 if the processor is to take it as one.
+     * [any] */
+    uint32_t (*lint1)(struct blink_plugin *self);
+    /* The processor takes the interrupt that waits: its vector, 0 to 255. [vcpu] */
+    uint32_t (*acknowledge)(struct blink_plugin *self);
+    /* An interrupt message, see blink_bus_iface.message: 0 if it was for this one and taken,
+     * -ENOENT. [any] */
+    int (*message)(struct blink_plugin *self, uint32_t destination, uint32_t command);
+    /* MSR APIC_BASE is now `value`: enabled or not, and where. Called after reset, too. [vcpu] */
+    void (*set_base)(struct blink_plugin *self, uint64_t value);
+    /* The task priority as CR8 has it, 0 to 15: bits 7:4 of TPR. [vcpu] */
+    uint32_t (*priority)(struct blink_plugin *self);
+    void (*set_priority)(struct blink_plugin *self, uint32_t priority);
+};
+
 struct blink_bus_iface {
     uint32_t struct_size;
     uint32_t reserved;
@@ -63,8 +91,9 @@ struct blink_bus_iface {
      * [safepoint] */
     int (*set_controller)(struct blink_machine *machine, struct blink_plugin *self,
                           blink_bus_line line, blink_bus_acknowledge acknowledge);
-    /* The controller's output to the first vCPU: 1 while an interrupt waits for it, else 0.
-     * -EPERM if `self` is not the controller. [any] */
+    /* The controller's output: 1 while an interrupt waits, else 0. It goes to the local APIC if
+     * there is one, whose own output, set by the same method, goes to the first vCPU. -EPERM if
+     * `self` is neither. [any] */
     int (*set_intr)(struct blink_machine *machine, struct blink_plugin *self, uint32_t level);
     /* What a guest's IN, OUT, or access to a device's physical address would do; for system
      * software. Ports take 1, 2 or 4 bytes, memory up to 8: -ENOENT where nobody has claimed it.
@@ -75,6 +104,29 @@ struct blink_bus_iface {
                        uint64_t *out);
     int (*memory_write)(struct blink_machine *machine, uint64_t address, uint32_t size,
                         uint64_t value);
+    /* Be told of interrupt lines, too, as an I/O APIC is beside the interrupt controller, and of
+     * ends of interrupts (may be NULL), until release. Lines that are up are told of before it
+     * returns. -ENOSPC if too many are, -EINVAL without `line`. [main] [safepoint] */
+    int (*watch_lines)(struct blink_machine *machine, struct blink_plugin *self,
+                       blink_bus_line line, blink_bus_eoi eoi);
+    /* Be the local APIC of the first vCPU until release. Every method is needed: -EINVAL. -EBUSY
+     * if there is another. [main] [safepoint] */
+    int (*set_apic)(struct blink_machine *machine, struct blink_plugin *self,
+                    const struct blink_bus_apic *ops);
+    /* For the local APIC, while the controller's output is up: take its interrupt, whose vector is
+     * *vector. -ENOENT if none waits any more. [vcpu] */
+    int (*acknowledge)(struct blink_machine *machine, uint32_t *vector);
+    /* An interrupt message to local APICs: `destination` of 8 bits, `command` as the low half of
+     * the interrupt command register: vector 7:0, delivery mode 10:8, logical destination 11,
+     * level 14, level-triggered 15. -ENOENT if nobody takes it. [any] */
+    int (*message)(struct blink_machine *machine, uint32_t destination, uint32_t command);
+    /* For the local APIC: tell all that watch lines of the end of a level-triggered interrupt.
+     * [vcpu] */
+    void (*end_of_interrupt)(struct blink_machine *machine, uint32_t vector);
+    /* Give up the claim of this device's that begins at `address`; there may be none. [main]
+     * [safepoint], and from set_base */
+    void (*unclaim_memory)(struct blink_machine *machine, struct blink_plugin *self,
+                           uint64_t address);
 };
 
 #ifdef __cplusplus

@@ -25,10 +25,14 @@ struct blink_system_iface {
     void (*reset)(struct blink_machine *machine);
     /* The machine ends with this exit status, 0-255. [any] */
     void (*power_off)(struct blink_machine *machine, int32_t status);
-    /* A non-maskable interrupt for the first vCPU. [any] */
+    /* A non-maskable interrupt for the first vCPU; its local APIC, if there is one, has a say.
+     * [any]
+     */
     void (*nmi)(struct blink_machine *machine);
     /* Bytes of RAM, from physical address 0 on; devices and ROM may lie over parts of it. [any] */
     uint64_t (*ram_size)(struct blink_machine *machine);
+    /* For the local APIC: the first vCPU takes a non-maskable interrupt. [any] */
+    void (*take_nmi)(struct blink_machine *machine);
 };
 
 #ifdef __cplusplus

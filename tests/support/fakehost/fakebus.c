@@ -54,15 +54,38 @@ static void drop_claims(struct fake_claim *claims, size_t *count, struct blink_p
     *count = kept;
 }
 
+static int set_intr(struct blink_machine *m, struct blink_plugin *self, uint32_t level) {
+    struct fake_bus *bus = &m->bus;
+    if (self != bus->controller && self != bus->apic)
+        return -EPERM;
+    bool changed = bus->output != (level != 0);
+    if (self == bus->controller)
+        bus->output = level != 0;
+    if (self == bus->apic || !bus->apic)
+        bus->intr = level != 0;
+    else if (changed)
+        bus->apic_ops.lint0(bus->apic, bus->output);
+    return 0;
+}
+
 static void release(struct blink_machine *m, struct blink_plugin *self) {
     drop_claims(m->bus.port, &m->bus.ports, self);
     drop_claims(m->bus.memory, &m->bus.memories, self);
     for (size_t k = 0; k < FAKE_TIMERS; k++)
         if (m->bus.timer[k].owner == self)
             m->bus.timer[k].id = 0;
+    size_t kept = 0;
+    for (size_t k = 0; k < m->bus.watchers; k++)
+        if (m->bus.watcher[k].owner != self)
+            m->bus.watcher[kept++] = m->bus.watcher[k];
+    m->bus.watchers = kept;
     if (m->bus.controller == self) {
+        set_intr(m, self, 0);
         m->bus.controller = NULL;
-        m->bus.intr = 0;
+    }
+    if (m->bus.apic == self) {
+        m->bus.apic = NULL;
+        m->bus.intr = m->bus.output;
     }
 }
 
@@ -79,21 +102,18 @@ static int set_controller(struct blink_machine *m, struct blink_plugin *self, bl
     return 0;
 }
 
-static int set_intr(struct blink_machine *m, struct blink_plugin *self, uint32_t level) {
-    if (m->bus.controller != self)
-        return -EPERM;
-    m->bus.intr = level != 0;
-    return 0;
-}
-
 static int set_irq(struct blink_machine *m, uint32_t line, uint32_t level) {
     if (line > 255)
         return -EINVAL;
     uint32_t before = m->bus.level[line];
     m->bus.edges[line] += level && !before;
     m->bus.level[line] = level != 0;
-    if (m->bus.controller && m->bus.level[line] != before)
+    if (m->bus.level[line] == before)
+        return 0;
+    if (m->bus.controller)
         m->bus.line(m->bus.controller, line, m->bus.level[line]);
+    for (size_t k = 0; k < m->bus.watchers; k++)
+        m->bus.watcher[k].line(m->bus.watcher[k].owner, line, m->bus.level[line]);
     return 0;
 }
 
@@ -168,6 +188,64 @@ static int memory_write(struct blink_machine *m, uint64_t address, uint32_t size
     return 0;
 }
 
+static int watch_lines(struct blink_machine *m, struct blink_plugin *self, blink_bus_line line,
+                       blink_bus_eoi eoi) {
+    struct fake_bus *bus = &m->bus;
+    if (!line)
+        return -EINVAL;
+    if (bus->watchers == FAKE_WATCHERS)
+        return -ENOSPC;
+    bus->watcher[bus->watchers].owner = self;
+    bus->watcher[bus->watchers].line = line;
+    bus->watcher[bus->watchers++].eoi = eoi;
+    for (uint32_t k = 0; k < 256; k++)
+        if (bus->level[k])
+            line(self, k, 1);
+    return 0;
+}
+
+static int set_apic(struct blink_machine *m, struct blink_plugin *self,
+                    const struct blink_bus_apic *ops) {
+    if (m->bus.apic)
+        return -EBUSY;
+    m->bus.apic = self;
+    m->bus.apic_ops = *ops;
+    m->bus.intr = 0;
+    if (m->bus.output)
+        ops->lint0(self, 1);
+    return 0;
+}
+
+static int acknowledge(struct blink_machine *m, uint32_t *vector) {
+    if (!m->bus.controller || !m->bus.output)
+        return -ENOENT;
+    *vector = m->bus.acknowledge(m->bus.controller);
+    return 0;
+}
+
+static int message(struct blink_machine *m, uint32_t destination, uint32_t command) {
+    struct fake_bus *bus = &m->bus;
+    if (bus->apic)
+        return bus->apic_ops.message(bus->apic, destination, command);
+    if (bus->messages < FAKE_MESSAGES) {
+        bus->message[bus->messages][0] = destination;
+        bus->message[bus->messages++][1] = command;
+    }
+    return bus->message_result;
+}
+
+static void end_of_interrupt(struct blink_machine *m, uint32_t vector) {
+    for (size_t k = 0; k < m->bus.watchers; k++)
+        if (m->bus.watcher[k].eoi)
+            m->bus.watcher[k].eoi(m->bus.watcher[k].owner, vector);
+}
+
+static void unclaim_memory(struct blink_machine *m, struct blink_plugin *self, uint64_t address) {
+    struct fake_claim *c = claim_of(m->bus.memory, m->bus.memories, address);
+    if (c && c->owner == self && c->first == address)
+        *c = m->bus.memory[--m->bus.memories];
+}
+
 const struct blink_bus_iface fakehost_bus_iface = {
     .struct_size = sizeof fakehost_bus_iface,
     .claim_ports = claim_ports,
@@ -185,6 +263,12 @@ const struct blink_bus_iface fakehost_bus_iface = {
     .port_write = port_write,
     .memory_read = memory_read,
     .memory_write = memory_write,
+    .watch_lines = watch_lines,
+    .set_apic = set_apic,
+    .acknowledge = acknowledge,
+    .message = message,
+    .end_of_interrupt = end_of_interrupt,
+    .unclaim_memory = unclaim_memory,
 };
 
 /* ---- for the test ---- */
@@ -232,7 +316,54 @@ uint32_t fakehost_intr(struct fakehost *fh) {
 
 int fakehost_acknowledge(struct fakehost *fh) {
     struct fake_bus *bus = &fh->machine.bus;
-    return bus->controller && bus->intr ? (int)bus->acknowledge(bus->controller) : -1;
+    if (!bus->intr)
+        return -1;
+    return bus->apic         ? (int)bus->apic_ops.acknowledge(bus->apic)
+           : bus->controller ? (int)bus->acknowledge(bus->controller)
+                             : -1;
+}
+
+int64_t fakehost_message(struct fakehost *fh) {
+    struct fake_bus *bus = &fh->machine.bus;
+    if (bus->messages == 0)
+        return -1;
+    int64_t first = (int64_t)bus->message[0][0] << 32 | bus->message[0][1];
+    memmove(bus->message[0], bus->message[1], --bus->messages * sizeof bus->message[0]);
+    return first;
+}
+
+void fakehost_set_message_result(struct fakehost *fh, int result) {
+    fh->machine.bus.message_result = result;
+}
+
+int fakehost_send_message(struct fakehost *fh, uint32_t destination, uint32_t command) {
+    return message(&fh->machine, destination, command);
+}
+
+void fakehost_end_of_interrupt(struct fakehost *fh, uint32_t vector) {
+    end_of_interrupt(&fh->machine, vector);
+}
+
+bool fakehost_nmi(struct fakehost *fh) {
+    struct fake_bus *bus = &fh->machine.bus;
+    return !bus->apic || bus->apic_ops.lint1(bus->apic);
+}
+
+void fakehost_set_apic_base(struct fakehost *fh, uint64_t value) {
+    struct fake_bus *bus = &fh->machine.bus;
+    if (bus->apic)
+        bus->apic_ops.set_base(bus->apic, value);
+}
+
+uint32_t fakehost_priority(struct fakehost *fh) {
+    struct fake_bus *bus = &fh->machine.bus;
+    return bus->apic ? bus->apic_ops.priority(bus->apic) : 0;
+}
+
+void fakehost_set_priority(struct fakehost *fh, uint32_t priority) {
+    struct fake_bus *bus = &fh->machine.bus;
+    if (bus->apic)
+        bus->apic_ops.set_priority(bus->apic, priority);
 }
 
 void fakehost_advance(struct fakehost *fh, uint64_t nanoseconds) {

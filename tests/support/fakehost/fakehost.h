@@ -89,6 +89,18 @@ uint32_t fakehost_irq_edges(struct fakehost *fh, uint32_t line);
 void fakehost_set_irq(struct fakehost *fh, uint32_t line, uint32_t level);
 uint32_t fakehost_intr(struct fakehost *fh);
 int fakehost_acknowledge(struct fakehost *fh);
+/* Interrupt messages that no local APIC was there for, the oldest first: (destination, command),
+ * taken off the record, or -1; how they end, 0 at first. */
+int64_t fakehost_message(struct fakehost *fh);
+void fakehost_set_message_result(struct fakehost *fh, int result);
+/* A message, an end of interrupt, an NMI of the board (whether the processor is to take it), MSR
+ * APIC_BASE and CR8 as the rest of a machine would give them. */
+int fakehost_send_message(struct fakehost *fh, uint32_t destination, uint32_t command);
+void fakehost_end_of_interrupt(struct fakehost *fh, uint32_t vector);
+bool fakehost_nmi(struct fakehost *fh);
+void fakehost_set_apic_base(struct fakehost *fh, uint64_t value);
+uint32_t fakehost_priority(struct fakehost *fh);
+void fakehost_set_priority(struct fakehost *fh, uint32_t priority);
 /* The clock stands still but for this; timers due on the way are called in order. */
 void fakehost_advance(struct fakehost *fh, uint64_t nanoseconds);
 size_t fakehost_timers(struct fakehost *fh);

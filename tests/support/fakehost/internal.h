@@ -12,6 +12,8 @@
 #define FAKE_BUCKETS  4096
 #define FAKE_DISPLAYS 4
 #define FAKE_DISKS    16
+#define FAKE_WATCHERS 4
+#define FAKE_MESSAGES 16
 
 /* A growing run of bytes with a NUL after it. */
 struct fake_text {
@@ -67,7 +69,19 @@ struct fake_bus {
     struct blink_plugin *controller;
     blink_bus_line line;
     blink_bus_acknowledge acknowledge;
+    uint32_t output; /* of the controller */
     uint32_t intr;
+    struct {
+        struct blink_plugin *owner;
+        blink_bus_line line;
+        blink_bus_eoi eoi;
+    } watcher[FAKE_WATCHERS];
+    size_t watchers;
+    struct blink_plugin *apic;
+    struct blink_bus_apic apic_ops;
+    uint32_t message[FAKE_MESSAGES][2];
+    size_t messages;
+    int message_result;
     struct fake_text out, in;
     bool in_ended;
 };
