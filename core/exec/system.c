@@ -122,7 +122,7 @@ static bool waits(const struct vcpu *v) {
 }
 
 bool system_waits(const struct vcpu *v) {
-    return v->context.remapped || v->cpu->shadow || waits(v) ||
+    return v->context.remapped || v->cpu->shadow || waits(v) || v->cpu->apic_base != v->apic_base ||
            __atomic_load_n(&v->exec->reset_wanted, __ATOMIC_RELAXED);
 }
 
@@ -187,6 +187,7 @@ static bool reset(struct vcpu *v) {
 /* The local APIC's place and whether it is on: by WRMSR or a reset. */
 static void move_apic(struct vcpu *v) {
     v->apic_base = v->cpu->apic_base;
+    vcpu_unpin(v); /* code may have stood where it is now */
     if (v->exec->options.bus)
         bus_set_apic_base(v->exec->options.bus, v->apic_base);
     system_irq(v);

@@ -16,9 +16,9 @@
 static const struct {
     const char *name, *with_screen;
 } usual[] = {
-    {"pic", "pic"},         {"pit", "pit"},     {"cmos", "cmos"},
-    {"kbd", "kbd,console"}, {"disk", "disk"},   {"uart", "uart,output"},
-    {"vga", "vga"},         {"power", "power"}, {"debugcon", "debugcon"},
+    {"pic", "pic"},   {"lapic", "lapic"},     {"ioapic", "ioapic"},     {"pit", "pit"},
+    {"cmos", "cmos"}, {"kbd", "kbd,console"}, {"disk", "disk"},         {"uart", "uart,output"},
+    {"vga", "vga"},   {"power", "power"},     {"debugcon", "debugcon"},
 };
 #define USUAL (sizeof usual / sizeof usual[0])
 

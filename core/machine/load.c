@@ -166,6 +166,7 @@ static void enter_boot_sector(struct blink_machine *m) {
     cpu->gpr[BLINK_RDX] = m->program.boot_drive;
     cpu->gpr[BLINK_RSP] = BOOT_SECTOR;
     cpu->cr0 &= ~(CR0_NW | CR0_CD);
+    cpu->apic_base = bus_has_apic(m->bus) ? APIC_BASE_RESET : 0;
     blink_cpu_set_flags(cpu, 2 | BLINK_IF);
     cpu_update_mode(cpu);
 }

@@ -24,6 +24,7 @@ PROGRAMS = [
     ("long", b"RPCLtttkUsfu\n", 5),
     ("tasks", b"121c1n1f\n", 6),
     ("v86", b"viocpret\n", 7),
+    ("apic", b"ntttxichpklswmd\n", 9),
 ]
 
 CD_SECTOR = 2048
