@@ -168,6 +168,8 @@ bool cpu_read_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t *out) {
         return false;
     if (msr == 0x10)
         *out = cpu_tsc(cpu);
+    else if (msr == 0x8b) /* asked of Intel's processors: no microcode was loaded */
+        *out = 0;
     else if (msr == 0xc0000103)
         *out = cpu->tsc_aux;
     else if (field)
@@ -213,6 +215,8 @@ bool cpu_write_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t value) {
         cpu->tsc_aux = (uint32_t)value;
         return true;
     }
+    if (msr == 0x8b)
+        return true;
     if (msr == 0x1b)
         return cpu->apic_base && set_apic_base(cpu, value);
     if (!field || (wants_canonical(msr) && !cpu_canonical(value)) ||

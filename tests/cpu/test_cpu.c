@@ -319,6 +319,14 @@ static void test_msr_apic_base(void **state) {
     assert_false(cpu_write_msr(cpu, 0x1b, 0xfee00800));
 }
 
+static void test_msr_microcode(void **state) {
+    uint64_t v = 1;
+    (void)state;
+    assert_true(cpu_write_msr(cpu, 0x8b, 0));
+    assert_true(cpu_read_msr(cpu, 0x8b, &v));
+    assert_int_equal(v, 0);
+}
+
 static void leaf(uint32_t n, uint32_t sub, uint32_t out[4]) {
     memset(out, 0x5a, 16);
     cpu_cpuid(cpu, n, sub, out);
@@ -388,7 +396,7 @@ int main(void) {
         CPU_TEST(test_msrs),          CPU_TEST(test_msr_efer),
         CPU_TEST(test_msr_tsc),       CPU_TEST(test_msr_pat),
         CPU_TEST(test_cpuid),         CPU_TEST(test_random),
-        CPU_TEST(test_msr_apic_base),
+        CPU_TEST(test_msr_apic_base), CPU_TEST(test_msr_microcode),
     };
     return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);
 }
