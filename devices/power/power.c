@@ -1,8 +1,9 @@
 /*
  * device-power: the ports by which a PC's software resets it, switches it off and moves the A20
  * gate: 0x92 (fast reset and A20), 0xCF9 (reset control), 0xF4 (exit with a status, as QEMU's
- * isa-debug-exit), 0x604 (power management control of QEMU's PC) and 0x8900 ("Shutdown", as in
- * Bochs). Everything is the board's business (blink.system/1); the vCPU's thread.
+ * isa-debug-exit), 0x600 to 0x60B (power management as ACPI has it, where QEMU's PC has it) and
+ * 0x8900 ("Shutdown", as in Bochs). Everything is the board's business (blink.system/1); the vCPU's
+ * thread.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -15,7 +16,9 @@
 
 #define PORT_A20      0x92u
 #define PORT_EXIT     0xf4u
+#define PORT_EVENT    0x600u
 #define PORT_PM       0x604u
+#define PORT_TIMER    0x608u
 #define PORT_RESET    0xcf9u
 #define PORT_SHUTDOWN 0x8900u
 
@@ -24,8 +27,15 @@
 #define A20_OPEN  2u
 /* 0xCF9: a rise of bit 2 resets. */
 #define RESET_CPU 4u
-/* 0x604: sleep enable; the type does not matter. */
-#define PM_SLEEP 0x2000u
+/* ACPI 6.4, 4.8.3. 0x604: the chips are in ACPI mode, always; sleep enable, whose type does not
+ * matter. */
+#define PM_ACPI    0x0001u
+#define PM_WRITTEN 0x1c02u
+#define PM_SLEEP   0x2000u
+/* Events that can be enabled, none of which ever happens: timer, release, buttons, clock. */
+#define EVENTS 0x0721u
+#define TIMER  UINT64_C(3579545) /* ticks a second */
+#define SECOND UINT64_C(1000000000)
 
 static const char shutdown_text[] = "Shutdown";
 
@@ -34,7 +44,8 @@ struct blink_plugin {
     struct blink_bus_iface bus;
     struct blink_system_iface board;
     uint8_t a20, reset;
-    uint32_t matched; /* characters of shutdown_text */
+    uint16_t enabled, control; /* of power management */
+    uint32_t matched;          /* characters of shutdown_text */
 };
 
 static uint64_t read_a20(struct blink_plugin *self, uint64_t offset, uint32_t size) {
@@ -57,8 +68,38 @@ static void write_exit(struct blink_plugin *self, uint64_t offset, uint32_t size
         self->board.power_off(self->host->machine, (int32_t)(value << 1 | 1) & 0xff);
 }
 
+static uint64_t read_event(struct blink_plugin *self, uint64_t offset, uint32_t size) {
+    (void)size;
+    return (uint64_t)self->enabled << 16 >> offset * 8;
+}
+
+/* The status, which is written to clear it, and what is enabled. */
+static void write_event(struct blink_plugin *self, uint64_t offset, uint32_t size, uint64_t value) {
+    for (uint32_t k = 0; k < size; k++) {
+        uint32_t shift = (uint32_t)(offset + k - 2) * 8;
+        if (offset + k < 2)
+            continue;
+        self->enabled = (uint16_t)(self->enabled & ~(0xffu << shift));
+        self->enabled |= (uint16_t)((value >> k * 8 & 0xff) << shift & EVENTS);
+    }
+}
+
+static uint64_t read_timer(struct blink_plugin *self, uint64_t offset, uint32_t size) {
+    (void)size;
+    uint64_t now = self->bus.now(self->host->machine);
+    uint32_t count = (uint32_t)(now / SECOND * TIMER + now % SECOND * TIMER / SECOND);
+    return count >> offset * 8;
+}
+
+static uint64_t read_pm(struct blink_plugin *self, uint64_t offset, uint32_t size) {
+    (void)size;
+    return (uint64_t)(self->control | PM_ACPI) >> offset * 8;
+}
+
 static void write_pm(struct blink_plugin *self, uint64_t offset, uint32_t size, uint64_t value) {
     uint64_t word = size == 1 && offset == 1 ? value << 8 : value;
+    uint32_t kept = size > 1 ? 0 : offset ? 0xff : 0xff00;
+    self->control = (uint16_t)((self->control & kept) | (word & PM_WRITTEN & ~kept));
     if (offset + size > 1 && (word & PM_SLEEP))
         self->board.power_off(self->host->machine, 0);
 }
@@ -93,10 +134,9 @@ static const struct {
     blink_bus_read read;
     blink_bus_write write;
 } ranges[] = {
-    {PORT_A20, 1, read_a20, write_a20},
-    {PORT_EXIT, 4, NULL, write_exit},
-    {PORT_PM, 2, NULL, write_pm},
-    {PORT_RESET, 1, read_reset, write_reset},
+    {PORT_A20, 1, read_a20, write_a20},       {PORT_EXIT, 4, NULL, write_exit},
+    {PORT_EVENT, 4, read_event, write_event}, {PORT_PM, 2, read_pm, write_pm},
+    {PORT_TIMER, 4, read_timer, NULL},        {PORT_RESET, 1, read_reset, write_reset},
     {PORT_SHUTDOWN, 1, NULL, write_shutdown},
 };
 
@@ -140,6 +180,7 @@ static int activate(struct blink_plugin *self) {
 
 static void reset(struct blink_plugin *self) {
     self->a20 = self->reset = 0;
+    self->enabled = self->control = 0;
     self->matched = 0;
 }
 

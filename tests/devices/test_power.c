@@ -132,6 +132,39 @@ static void test_power_management(void **state) {
     assert_string_equal(record, "off0 off0 ");
 }
 
+/* What ACPI wants of it, as its tables tell. */
+static void test_acpi(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(fakehost_port_read(f->fh, 0x604, 2), 1);
+    fakehost_port_write(f->fh, 0x604, 2, 0x1c06);
+    assert_int_equal(fakehost_port_read(f->fh, 0x604, 2), 0x1c03);
+    fakehost_port_write(f->fh, 0x605, 1, 0x04);
+    assert_int_equal(fakehost_port_read(f->fh, 0x604, 2), 0x0403);
+    fakehost_port_write(f->fh, 0x604, 1, 0);
+    assert_int_equal(fakehost_port_read(f->fh, 0x604, 2), 0x0401);
+    assert_int_equal(fakehost_port_read(f->fh, 0x605, 1), 4);
+    /* Events that can be enabled and do not happen. */
+    fakehost_port_write(f->fh, 0x600, 4, 0xffffffff);
+    assert_int_equal(fakehost_port_read(f->fh, 0x600, 4), 0x07210000);
+    fakehost_port_write(f->fh, 0x602, 1, 0x20);
+    assert_int_equal(fakehost_port_read(f->fh, 0x602, 2), 0x0720);
+    fakehost_port_write(f->fh, 0x603, 1, 0);
+    fakehost_port_write(f->fh, 0x600, 2, 0xffff);
+    assert_int_equal(fakehost_port_read(f->fh, 0x600, 4), 0x00200000);
+    /* A timer of 3.579545 MHz and 32 bits. */
+    assert_int_equal(fakehost_port_read(f->fh, 0x608, 4), 0);
+    fakehost_advance(f->fh, UINT64_C(1000000000));
+    assert_int_equal(fakehost_port_read(f->fh, 0x608, 4), 3579545);
+    fakehost_advance(f->fh, UINT64_C(1199000000000));
+    assert_int_equal(fakehost_port_read(f->fh, 0x608, 4), (uint32_t)(UINT64_C(3579545) * 1200));
+    assert_int_equal(fakehost_port_read(f->fh, 0x60a, 1),
+                     (uint32_t)(UINT64_C(3579545) * 1200) >> 16 & 0xff);
+    f->ops->reset(f->device);
+    assert_int_equal(fakehost_port_read(f->fh, 0x604, 2), 1);
+    assert_int_equal(fakehost_port_read(f->fh, 0x600, 4), 0);
+    assert_string_equal(record, "");
+}
+
 static void say(struct fixture *f, const char *text) {
     for (; *text; text++)
         fakehost_port_write(f->fh, 0x8900, 1, (uint8_t)*text);
@@ -172,11 +205,9 @@ static void test_life(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        POWER_TEST(test_a20),
-        POWER_TEST(test_reset_control),
-        POWER_TEST(test_exit_status),
-        POWER_TEST(test_power_management),
-        POWER_TEST(test_shutdown_by_name),
+        POWER_TEST(test_a20),         POWER_TEST(test_reset_control),
+        POWER_TEST(test_exit_status), POWER_TEST(test_power_management),
+        POWER_TEST(test_acpi),        POWER_TEST(test_shutdown_by_name),
         POWER_TEST(test_life),
     };
     return cmocka_run_group_tests_name("power", tests, NULL, NULL);
