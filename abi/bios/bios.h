@@ -186,6 +186,8 @@ void bios_spin(struct blink_plugin *b);
 /* rom.c: write the ROM, set the vectors. */
 int rom_install(struct blink_plugin *b);
 void rom_set_vectors(struct blink_plugin *b);
+/* tables.c: tables of ACPI and the MultiProcessor Specification, if the machine has APICs. */
+void tables_put(struct blink_plugin *b, uint8_t *rom);
 /* boot.c */
 void boot_set_up(struct blink_plugin *b);
 int boot_foreign(struct blink_plugin *b, const char *path);

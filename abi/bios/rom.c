@@ -148,6 +148,7 @@ static void make(struct blink_plugin *b, struct rom *r) {
     put_handlers(r);
     put_tables(r);
     put_hard_disks(b, r);
+    tables_put(b, r->bytes);
 }
 
 int rom_install(struct blink_plugin *b) {
