@@ -91,9 +91,17 @@ HANDLER(xsetbv) {
     cpu_update_mode(cpu);
     return leave_next(cpu, i);
 }
+/* Virtual time is for runs that can be repeated. SplitMix64. */
+static uint64_t repeatable_random(struct interp_context *c) {
+    uint64_t z = c->random += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
 HANDLER(random_bits) {
-    uint64_t v = 0;
-    bool ok = cpu_random(&v);
+    struct interp_context *c = context_of(cpu);
+    uint64_t v = c->clock ? repeatable_random(c) : 0;
+    bool ok = c->clock || cpu_random(&v);
     put_sized(cpu, i->opnd[0].reg, i->opnd[0].size, ok ? v : 0);
     set_zpc(cpu, 0, 0, ok);
     NEXT_BY_DRIVER();

@@ -166,9 +166,6 @@ static int use_jit(struct blink_machine *m, const char *name) {
 static int choose_jit(struct blink_machine *m) {
     const char *const *jits = m->options.jits;
     size_t n = 0;
-    /* Generated code does not count. */
-    if (m->options.icount)
-        return 0;
     if (!jits || !jits[0]) {
         const struct blink_jit_ops *ops;
         struct blink_plugin *self;

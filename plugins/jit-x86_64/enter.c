@@ -128,6 +128,12 @@ static struct point go_on(struct blink_plugin *self, struct blink_cpu *cpu, cons
     int at = gone ? -ENOENT : recover_resume(cpu, c);
     if (at < 0)
         return (struct point){.target = look_up(self, cpu)};
+    if (c->guest_at) {
+        int64_t left = recover_left(cpu, c);
+        if (cpu->budget < left)
+            return (struct point){0};
+        cpu->budget -= left;
+    }
     return (struct point){.target = c->at[HOT] + (uint32_t)at, .x87 = (uint32_t)at >= c->x87};
 }
 
@@ -166,6 +172,10 @@ uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
             /* Core has no record of it once it is dropped. */
             *from = __atomic_load_n(&c->dropped, __ATOMIC_ACQUIRE) ? NULL : c->core;
             *exit = kind;
+            break;
+        }
+        if (kind == EXIT_BUDGET) {
+            cpu->rip = c->rip;
             break;
         }
         if (kind == EXIT_MISS)

@@ -49,7 +49,8 @@ enum {
     EXIT_LINK1,
     EXIT_INTERPRET, /* the last instruction is core's */
     EXIT_SYSCALL,
-    EXIT_MISS, /* the one at SLOT_MISS is: its memory is not in the TLB, or on two pages */
+    EXIT_MISS,   /* the one at SLOT_MISS is: its memory is not in the TLB, or on two pages */
+    EXIT_BUDGET, /* nothing has run: there is no budget for it */
 };
 #define EXIT_SHIFT     3u
 #define EXIT_INDIRECT  UINT32_C(0xfffffffe) /* rip is set; no code is known for it */
@@ -83,7 +84,8 @@ struct span {
     uint16_t guest; /* SPAN_BEFORE: RIP of the instruction - RIP of the block */
     uint16_t held;  /* a bit for each register */
     int8_t stack;   /* to be added to RSP */
-    uint8_t kind : 6;
+    uint8_t kind : 5;
+    uint8_t free : 1; /* counted code: it has not taken its instructions off the budget yet */
     uint8_t torn : 1; /* below RSP, then, there is a host address: R11 belongs there */
     uint8_t ours : 1; /* a fault is not the guest's */
 };
@@ -117,13 +119,15 @@ struct code {
         gate; /* likewise: the way in from other pages, 0: none; RCX is in its slot, but for the */
     uint16_t gate_end; /* first instruction */
     uint32_t page;     /* blink_jit_block.page */
-    uint16_t link[2];  /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
-    uint16_t stub[2];  /* offset in the cold piece of what it leads to while not linked */
-    uint16_t x87;      /* from this offset on the x87 registers are known to be live */
-    uint16_t last;     /* EXIT_INTERPRET, EXIT_SYSCALL: RIP of the instruction - RIP of the block */
+    uint16_t count; /* counted code: what it takes off the budget; guest_at has its instructions */
+    uint16_t link[2]; /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
+    uint16_t stub[2]; /* offset in the cold piece of what it leads to while not linked */
+    uint16_t x87;     /* from this offset on the x87 registers are known to be live */
+    uint16_t last;    /* EXIT_INTERPRET, EXIT_SYSCALL: RIP of the instruction - RIP of the block */
     uint16_t spans;
     uint8_t last_length;
     uint8_t arena;
+    uint16_t *guest_at; /* RIP of each - RIP of the block; NULL: the code is not counted */
     struct span span[];
 };
 #define NO_X87 UINT16_MAX
@@ -182,6 +186,10 @@ struct gen {
     uint32_t literal_at; /* offset of the displacement that shall reach it */
     uint32_t miss[BLINK_BLOCK_MAX_INSNS * 2]; /* ends of the jumps of failed look-ups */
     uint32_t misses;
+    bool counted;
+    uint32_t subtracted,
+        broke; /* where the budget is taken; the end of the jump if there is none */
+    uint16_t guest_at[BLINK_BLOCK_MAX_INSNS];
     struct span now;
     struct span span[MAX_SPANS];
     uint32_t spans;
@@ -229,7 +237,7 @@ enum {
     DO_SYSCALL,
     DO_INTERPRET,
 };
-uint32_t select_action(const struct blink_plugin *self, const struct blink_insn *i, uint32_t mode);
+uint32_t select_action(const struct gen *g, const struct blink_insn *i);
 /* A host with everything a copied baseline instruction may need. */
 bool select_host_ok(void);
 
@@ -244,7 +252,8 @@ const struct blink_operand *uses_memory(const struct blink_insn *i);
 
 /* track.c: the guest's state while code is written. */
 void track_begin(struct gen *g, const struct blink_insn *i); /* i comes next */
-void track_exit(struct gen *g, uint32_t exit);               /* RIP is that of the exit now */
+void track_free(struct gen *g); /* the first comes next, and nothing has been counted yet */
+void track_exit(struct gen *g, uint32_t exit); /* RIP is that of the exit now */
 void track_after(struct gen *g, const struct blink_insn *i, int32_t stack);  /* i is done */
 void track_before(struct gen *g, const struct blink_insn *i, int32_t stack); /* i has not begun */
 void track_r11(struct gen *g, int32_t stack);                                /* RIP is in R11 */
@@ -314,6 +323,8 @@ int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at);
 /* Where to go on at the CPU's RIP within the code, all slots filled: offset in its hot piece, or
  * -ENOENT. */
 int recover_resume(struct blink_cpu *cpu, const struct code *c);
+/* Counted code: instructions that come at the CPU's RIP and after. */
+int64_t recover_left(const struct blink_cpu *cpu, const struct code *c);
 int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc);
 /* x87 registers from an FXSAVE image, and back. [signal] */
 void x87_from_image(const struct blink_plugin *self, struct blink_cpu *cpu, const uint8_t *image);

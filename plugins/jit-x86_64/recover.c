@@ -142,6 +142,13 @@ static void mend(const struct blink_cpu *cpu, uint64_t rip) {
     process_vm_writev(getpid(), &from, 1, &to, 1, 0);
 }
 
+int64_t recover_left(const struct blink_cpu *cpu, const struct code *c) {
+    uint32_t done = 0;
+    while (done < c->count && c->rip + c->guest_at[done] != cpu->rip)
+        done++;
+    return c->count - done;
+}
+
 int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     const struct span *s = span_at(c, at);
     uint64_t r11 = cpu->gpr[BLINK_R11];
@@ -160,13 +167,15 @@ int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     case SPAN_EXIT1: cpu->rip = c->exit_rip[1]; break;
     default: cpu->rip = c->rip + s->guest; break;
     }
+    if (c->guest_at && s->kind == SPAN_BEFORE && !s->free)
+        cpu->budget += recover_left(cpu, c);
     return s->ours;
 }
 
 int recover_resume(struct blink_cpu *cpu, const struct code *c) {
     for (uint32_t k = 0; k < c->spans; k++) {
         const struct span *s = &c->span[k];
-        if (s->kind != SPAN_BEFORE || c->rip + s->guest != cpu->rip || s->stack ||
+        if (s->kind != SPAN_BEFORE || s->free || c->rip + s->guest != cpu->rip || s->stack ||
             (s->held & BIT(BLINK_RSP)))
             continue;
         /* All of them: what the code takes to be in a slot is. */

@@ -123,10 +123,17 @@ static bool touches_mmx(const struct blink_insn *i) {
     return has_operand(i, BLINK_OPND_MMX) || i->op == BLINK_OP_EMMS;
 }
 
-uint32_t select_action(const struct blink_plugin *self, const struct blink_insn *i, uint32_t mode) {
+/* What depends on the time of day, or counts by itself. */
+static bool is_of_core(const struct gen *g, const struct blink_insn *i) {
+    return (i->op == BLINK_OP_RDTSC && g->block->page) || (i->op == BLINK_OP_SYSCALL && g->counted);
+}
+
+uint32_t select_action(const struct gen *g, const struct blink_insn *i) {
+    const struct blink_plugin *self = g->self;
+    uint32_t mode = g->block->mode;
     if (i->op == BLINK_OP_INVALID || i->op >= BLINK_OP_COUNT || always_interpreted(i->op) ||
         has_operand(i, BLINK_OPND_SEG) || has_implied_segment(i) || is_count_of_old(i) ||
-        !host_has(self, i))
+        !host_has(self, i) || is_of_core(g, i))
         return DO_INTERPRET;
     switch (class_of[i->op]) {
     case BLINK_CLASS_INT:

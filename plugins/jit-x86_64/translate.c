@@ -104,8 +104,51 @@ static void emit_misses(struct gen *g) {
     emit_exit(e, g->glue, g->id << EXIT_SHIFT | EXIT_MISS);
 }
 
+/* No budget for the block; its RCX is held. */
+static void emit_no_budget(struct gen *g) {
+    struct emit *e = &g->cold;
+    if (!g->counted)
+        return;
+    reach(g, g->broke - 4);
+    emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
+    emit_exit(e, g->glue, g->id << EXIT_SHIFT | EXIT_BUDGET);
+}
+
+/*
+ * Take the block's instructions off the budget, without a flag: what is left must be a number of 32
+ * bits. How many they are is known in the end, see count_insns.
+ */
+static void emit_count(struct gen *g) {
+    static const uint8_t subtract[] = {0x48, 0x8d, 0x89};   /* lea rcx, [rcx + disp32] */
+    static const uint8_t test[] = {0x67, 0xe3, 0x05, 0xe9}; /* jecxz over the jmp */
+    struct emit *e = &g->hot;
+    if (!g->counted)
+        return;
+    track_free(g);
+    track_hold(g, BIT(BLINK_RCX));
+    emit_gs_load(e, BLINK_RCX, CPU(budget));
+    emit_bytes(e, subtract, sizeof subtract);
+    g->subtracted = e->at;
+    emit32(e, 0);
+    emit_rorx(e, BLINK_RCX, BLINK_RCX, 32);
+    emit_bytes(e, test, sizeof test);
+    emit32(e, 0);
+    g->broke = e->at;
+    emit_rorx(e, BLINK_RCX, BLINK_RCX, 32);
+    emit_gs_store(e, BLINK_RCX, CPU(budget));
+    track_begin(g, &g->block->insns[0]);
+    track_restore(g, BIT(BLINK_RCX));
+}
+
+/* `count` is the block's own; what core runs, core counts. */
+static void count_insns(struct gen *g, uint32_t count) {
+    if (g->counted)
+        emit_fix32(&g->hot, g->subtracted, 0 - count);
+    g->code->count = (uint16_t)count;
+}
+
 /* How the instructions of a block ended. */
-enum { END_OPEN, END_CLOSED };
+enum { END_OPEN, END_CLOSED, END_HANDED };
 
 /* Where the writing of an instruction began. */
 struct mark {
@@ -130,9 +173,9 @@ static void hand_over(struct gen *g, const struct blink_insn *i, const struct ma
               g->id << EXIT_SHIFT | (action == DO_SYSCALL ? EXIT_SYSCALL : EXIT_INTERPRET));
 }
 
-/* One instruction. END_CLOSED: nothing follows it. */
+/* One instruction. END_CLOSED: nothing follows it; END_HANDED: and it is core's. */
 static uint32_t emit_insn(struct gen *g, const struct blink_insn *i) {
-    uint32_t action = select_action(g->self, i, g->block->mode);
+    uint32_t action = select_action(g, i);
     track_begin(g, i);
     if (action == DO_COPY_X87 && g->code->x87 == NO_X87) {
         emit_x87_mark(&g->hot);
@@ -147,7 +190,7 @@ static uint32_t emit_insn(struct gen *g, const struct blink_insn *i) {
             return END_CLOSED;
     }
     hand_over(g, i, &before, action);
-    return END_CLOSED;
+    return END_HANDED;
 }
 
 static void emit_body(struct gen *g) {
@@ -155,10 +198,14 @@ static void emit_body(struct gen *g) {
     uint32_t k = 0, end = END_OPEN;
     if (g->paged)
         paged_begin(g);
-    while (k < block->count && end == END_OPEN)
+    emit_count(g);
+    while (k < block->count && end == END_OPEN) {
+        g->guest_at[k] = (uint16_t)(block->insns[k].addr - block->rip);
         end = emit_insn(g, &block->insns[k++]);
+    }
     if (end == END_OPEN)
         branch_exit(g, 1, block->end_rip);
+    count_insns(g, end == END_HANDED ? k - 1 : k);
 }
 
 static void emit_literal(struct gen *g) {
@@ -238,6 +285,7 @@ static int write_code(struct gen *g) {
     emit_body(g);
     emit_stubs(g);
     emit_misses(g);
+    emit_no_budget(g);
     emit_gate(g);
     emit_landing(g);
     emit_literal(g);
@@ -248,12 +296,16 @@ static int write_code(struct gen *g) {
 
 /* The code, with its spans; the block's own memory is as large as they are. */
 static struct code *finish(const struct gen *g) {
-    struct code *code = malloc(sizeof *code + g->spans * sizeof code->span[0]);
+    size_t spans = g->spans * sizeof g->span[0];
+    size_t counts = g->counted ? g->code->count * sizeof g->guest_at[0] : 0;
+    struct code *code = malloc(sizeof *code + spans + counts);
     if (!code)
         return NULL;
     *code = *g->code;
     code->spans = (uint16_t)g->spans;
-    memcpy(code->span, g->span, g->spans * sizeof code->span[0]);
+    memcpy(code->span, g->span, spans);
+    if (g->counted)
+        code->guest_at = memcpy((uint8_t *)code->span + spans, g->guest_at, counts);
     return code;
 }
 
@@ -304,6 +356,7 @@ int translate_block(struct blink_plugin *self, const struct blink_jit_block *blo
     g->block = block;
     g->id = self->ids;
     g->paged = paged;
+    g->counted = block->flags & BLINK_JIT_COUNTED;
     int rc = place_code(g, &code);
     if (rc)
         return rc;

@@ -72,7 +72,7 @@ struct rig {
     struct blink_jit_code *from;
     uint32_t exit;
     uint32_t interpreted, lookups;
-    uint32_t page, page_slot;
+    uint32_t page, page_slot, flags;
     struct rig_end end;
     struct rig_steps *steps;
     bool in_jit;
@@ -579,6 +579,7 @@ struct blink_jit_code *rig_translate(struct rig *r, const uint8_t *bytes, size_t
                                       .rip = rip,
                                       .end_rip = b->end_rip,
                                       .mode = b->mode,
+                                      .flags = r->flags,
                                       .page = r->page,
                                       .page_slot = r->page_slot};
     *error = rig_ops()->translate(r->jit, &request, &c->code);
@@ -593,6 +594,10 @@ struct blink_jit_code *rig_translate(struct rig *r, const uint8_t *bytes, size_t
 void rig_set_page(struct rig *r, uint32_t page, uint32_t slot) {
     r->page = page;
     r->page_slot = slot;
+}
+
+void rig_set_counted(struct rig *r) {
+    r->flags = BLINK_JIT_COUNTED;
 }
 
 void rig_drop(struct rig *r, struct blink_jit_code *code) {

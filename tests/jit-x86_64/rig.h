@@ -94,6 +94,8 @@ struct blink_jit_code *rig_translate(struct rig *r, const uint8_t *bytes, size_t
                                      uint32_t max, int *error);
 /* Page and slot that blocks are on which are translated from now on; 0: none, as at first. */
 void rig_set_page(struct rig *r, uint32_t page, uint32_t slot);
+/* Code that is translated from now on counts. */
+void rig_set_counted(struct rig *r);
 /* What has been translated for `rip` and not dropped, or NULL. */
 struct blink_jit_code *rig_find(struct rig *r, uint64_t rip);
 /* Indirect branches do not find it any more; the back end drops it. */

@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 /* Increased by hand with every change to the layout below; the golden-file test notices. */
-#define BLINK_CPU_LAYOUT 6u
+#define BLINK_CPU_LAYOUT 7u
 
 /* Numbers of the general registers in gpr[]. */
 enum {
@@ -273,6 +273,7 @@ struct blink_cpu {
     /* System software: core's; identities of the pages that code is known to stand on now, see
      * blink_jit_block.page. 0: none. */
     uint32_t code_page[BLINK_CODE_PAGES];
+    int64_t budget; /* instructions that counting code may still run, see BLINK_JIT_COUNTED */
 
     struct blink_tlb tlb; /* last; large, and most of it never touched */
 };
