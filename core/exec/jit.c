@@ -217,6 +217,10 @@ static struct block *alone(struct vcpu *v, const struct blink_insn *insn) {
 static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) {
     struct vcpu *v = vcpu_of(cpu);
     int in_jit = v->in_jit;
+    clock_settle(v);
+    /* A timer is due before it. */
+    if (v->context.clock && clock_left(v) == 0)
+        return BLINK_EXIT_BLOCK;
     __atomic_store_n(&v->in_jit, 0, __ATOMIC_SEQ_CST);
     struct block *b = insn ? alone(v, insn) : fetch_alone(v);
     if (!b) {
@@ -227,7 +231,6 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
     }
     uint32_t mode = cpu->mode;
     uint64_t cs_base = cpu->seg[BLINK_SEG_CS].base;
-    clock_settle(v);
     interp_mxcsr_load(cpu); /* generated code may have changed it */
     v->context.alone = 1;
     interp_run(cpu, b->insns);
