@@ -347,6 +347,7 @@ static void start_over(void *arg) {
     pthread_mutex_lock(&x->lock);
     drop_all(x);
     pthread_mutex_unlock(&x->lock);
+    __atomic_fetch_add(&x->times.forgotten, 1, __ATOMIC_RELAXED);
 }
 
 static void interpret_block(struct vcpu *v, struct block *b) {

@@ -296,10 +296,10 @@ static void print_times(struct blink_machine *m) {
         return;
     snprintf(
         text, sizeof text,
-        "translated: %llu blocks; decoding %.3f s, translating %.3f s, waiting for the lock of "
-        "translation %.3f s",
-        (unsigned long long)t.translated, (double)t.decode_ns / 1e9, (double)t.translate_ns / 1e9,
-        (double)t.wait_ns / 1e9);
+        "translated: %llu blocks, all forgotten %llu times; decoding %.3f s, translating %.3f s, "
+        "waiting for the lock of translation %.3f s",
+        (unsigned long long)t.translated, (unsigned long long)t.forgotten,
+        (double)t.decode_ns / 1e9, (double)t.translate_ns / 1e9, (double)t.wait_ns / 1e9);
     machine_log_line(&m->options.log, BLINK_LOG_ERROR, text);
 }
 

@@ -134,10 +134,11 @@ struct code {
 
 /* Pieces of one kind in one arena in order of address; read by signal handlers, so it never moves.
  * They lie in chunks that core gave, the latest of which has room left. */
-#define MAX_CODES  (1u << 20)
-#define MAX_ARENAS 8u
-#define CHUNK_SIZE (256u << 10)
-#define HOMES      64u
+#define MAX_CODES   (1u << 20)
+#define MAX_ARENAS  8u
+#define CHUNK_SIZE  (256u << 10)
+#define CHUNK_LEAST (64u << 10) /* if there is no room for more */
+#define HOMES       64u
 struct code_list {
     struct code **v; /* a reservation of MAX_CODES */
     uint32_t count;  /* atomic */

@@ -244,15 +244,20 @@ static int find_arena(struct blink_plugin *self, uint64_t near, uint32_t *arena)
 static int new_chunk(struct blink_plugin *self, uint64_t near, struct code_list *list,
                      uint32_t arena) {
     struct blink_jit_space space = {.struct_size = sizeof space};
-    int rc = self->api.code_alloc(self->host->machine, near, CHUNK_SIZE, &space);
+    uint32_t size = CHUNK_SIZE;
+    int rc;
+    /* A small cache is full before each arena has a whole one of each kind. */
+    while ((rc = self->api.code_alloc(self->host->machine, near, size, &space)) == -ENOSPC &&
+           size > CHUNK_LEAST)
+        size /= 2;
     if (rc)
         return rc;
     /* Core has opened an arena that suits better, for other code: begin anew with it. */
     bool same = space.arena == arena;
-    self->api.code_commit(self->host->machine, &space, same ? CHUNK_SIZE : 0);
+    self->api.code_commit(self->host->machine, &space, same ? size : 0);
     if (!same)
         return -ENOSPC;
-    list->chunk = (struct chunk){space.rw, (uintptr_t)space.rx, CHUNK_SIZE, 0};
+    list->chunk = (struct chunk){space.rw, (uintptr_t)space.rx, size, 0};
     return 0;
 }
 

@@ -142,14 +142,15 @@ static int fill(struct rig *r, uint64_t at) {
 
 static void test_full(void **state) {
     struct rig *r = *state;
-    rig_limit(r, 700u << 10);
+    rig_limit(r, 500u << 10);
     for (int round = 0; round < 2; round++) {
         uint32_t n = 0;
         int error = 0;
-        while (error == 0 && n < 500)
+        while (error == 0 && n < 1000)
             error = fill(r, 1024u * n++);
         assert_int_equal(error, -ENOSPC);
-        assert_in_range(n, 100, 499);
+        /* More than one large piece of memory holds: the rest is taken in smaller ones. */
+        assert_in_range(n, 420, 600);
         /* What there is runs on. */
         assert_non_null(rig_find(r, rig_base(r)));
         rig_flush(r);
