@@ -113,10 +113,14 @@ void withdraw(struct blink_plugin *self, struct code *code) {
     __atomic_compare_exchange_n(second, &named, NULL, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+static struct code *code_of(const struct blink_plugin *self, uint64_t entry) {
+    return self->by_id[*(const uint32_t *)(uintptr_t)(entry - CODE_ID)];
+}
+
 /* The code that is known for rip, made known to the tables; 0 if there is none. */
 static uint64_t look_up(struct blink_plugin *self, struct blink_cpu *cpu) {
     uint64_t entry = (uintptr_t)self->api.lookup(cpu);
-    struct code *code = entry ? recover_find(self, entry, HOT) : NULL;
+    struct code *code = entry ? code_of(self, entry) : NULL;
     if (code && code->page != BLINK_JIT_NO_PAGE)
         publish(self, code);
     return entry;

@@ -132,6 +132,9 @@ struct code {
 };
 #define NO_X87 UINT16_MAX
 
+/* Bytes of the id before a hot piece. */
+#define CODE_ID 4u
+
 /* Pieces of one kind in one arena in order of address; read by signal handlers, so it never moves.
  * They lie in chunks that core gave, the latest of which has room left. */
 #define MAX_CODES   (1u << 20)

@@ -206,39 +206,38 @@ static void land(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
         arrive(cpu);
 }
 
-static int in_glue(const struct blink_plugin *self, struct blink_cpu *cpu, uint64_t pc) {
+/* The glue that pc is in, or NULL. */
+static const struct glue *glue_at(const struct blink_plugin *self, uint64_t pc) {
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
         const struct glue *g = &self->glue[a];
-        if (!__atomic_load_n(&g->made, __ATOMIC_ACQUIRE) || pc < g->start || pc >= g->end)
-            continue;
-        /* Nothing has run, and the CPU still has it all. */
-        for (uint32_t k = 0; k < 2; k++)
-            if (pc >= g->checked[k] && pc < g->early[k])
-                return 0;
-        /* Past its look at attention: what it is about to jump to leaves instead. */
-        if (pc >= g->miss_checked && pc < g->miss_end)
-            cpu->jit_slot[SLOT_TARGET] = g->lost;
-        return -EAGAIN;
-    }
-    return -ENOENT;
-}
-
-/* The glue on whose way to a landing pc is, or NULL. */
-static const struct glue *in_dispatch(const struct blink_plugin *self, uint64_t pc) {
-    for (uint32_t a = 0; a < MAX_ARENAS; a++) {
-        const struct glue *g = &self->glue[a];
-        if (__atomic_load_n(&g->made, __ATOMIC_ACQUIRE) && pc >= g->astray && pc < g->dispatch_end)
+        if (__atomic_load_n(&g->made, __ATOMIC_ACQUIRE) && pc >= g->start && pc < g->end)
             return g;
     }
     return NULL;
 }
 
+/* On the way to a landing. */
+static bool is_dispatch(const struct glue *g, uint64_t pc) {
+    return pc >= g->astray && pc < g->dispatch_end;
+}
+
+/* Elsewhere in the glue. */
+static int in_glue(const struct glue *g, struct blink_cpu *cpu, uint64_t pc) {
+    /* Nothing has run, and the CPU still has it all. */
+    for (uint32_t k = 0; k < 2; k++)
+        if (pc >= g->checked[k] && pc < g->early[k])
+            return 0;
+    /* Past its look at attention: what it is about to jump to leaves instead. */
+    if (pc >= g->miss_checked && pc < g->miss_end)
+        cpu->jit_slot[SLOT_TARGET] = g->lost;
+    return -EAGAIN;
+}
+
 int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc) {
     const ucontext_t *c = context;
-    const struct glue *glue = in_dispatch(self, pc);
-    int rc = glue ? 0 : in_glue(self, cpu, pc);
-    if (!glue && rc != -ENOENT)
-        return rc;
+    const struct glue *glue = glue_at(self, pc);
+    if (glue && !is_dispatch(glue, pc))
+        return in_glue(glue, cpu, pc);
     const struct code *hot = glue ? NULL : recover_find(self, pc, HOT);
     const struct code *cold = glue || hot ? NULL : recover_find(self, pc, COLD);
     if (!glue && !hot && !cold)

@@ -314,6 +314,15 @@ static struct code *finish(const struct gen *g) {
     return code;
 }
 
+/* Right before where it is entered stands its id. */
+static void put_id(struct gen *g) {
+    emit32(&g->hot, g->id);
+    g->hot.rw += CODE_ID;
+    g->hot.rx += CODE_ID;
+    g->hot.cap -= CODE_ID;
+    g->hot.at = 0;
+}
+
 static int place_code(struct gen *g, struct code **out) {
     struct blink_plugin *self = g->self;
     struct code *code = g->code;
@@ -326,16 +335,18 @@ static int place_code(struct gen *g, struct code **out) {
         rc = reserve(self, rip, HOT, hot, arena, &g->hot);
     if (rc == 0)
         rc = reserve(self, rip, COLD, cold, arena, &g->cold);
+    if (rc)
+        return rc;
     g->glue = &self->glue[arena];
     code->arena = (uint8_t)arena;
-    if (rc == 0)
-        rc = write_code(g);
+    put_id(g);
+    rc = write_code(g);
     if (rc)
         return rc;
     code = finish(g);
     if (!code)
         return -ENOMEM;
-    keep(&self->list[arena][HOT], code, code->size[HOT]);
+    keep(&self->list[arena][HOT], code, CODE_ID + code->size[HOT]);
     keep(&self->list[arena][COLD], code, code->size[COLD]);
     self->by_id[self->ids++] = code;
     perf_code(self, code);
