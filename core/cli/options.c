@@ -33,7 +33,8 @@ static const struct row rows[] = {
     {'j', "no-jit", no_argument, HAND_ON, NULL, "interpret only"},
     {0, "jit", required_argument, HAND_ON, "NAME[,ARGS]",
      "use JIT back end NAME (\"none\": interpret only)"},
-    {0, "jit-cache", required_argument, HAND_ON, "SIZE", "most translated code kept (256M)"},
+    {0, "jit-cache", required_argument, HAND_ON, "SIZE",
+     "most translated code kept, 1M or more (256M)"},
     {0, "jit-swap-every", required_argument, HAND_ON, "MS",
      "for testing: rotate among several --jit while the program runs"},
     {0, "perf-map", no_argument, HAND_ON, NULL, "tell perf of translated code: /tmp/perf-PID.map"},
@@ -147,6 +148,16 @@ static void set(struct cli_options *o, const char *name, const char *value) {
     o->settings[k] = (struct machine_setting){name, value};
 }
 
+/* As people write it. */
+static unsigned long long shorten(uint64_t n, const char **unit) {
+    static const char *const units[] = {"", "K", "M", "G"};
+    uint32_t k = 0;
+    for (; k < 3 && n && n % 1024 == 0; k++)
+        n /= 1024;
+    *unit = units[k];
+    return n;
+}
+
 /* A number with K, M or G behind it if need be. */
 static bool parse_size(const char *name, const char *text, uint64_t least, uint64_t most,
                        uint64_t *out) {
@@ -157,8 +168,10 @@ static bool parse_size(const char *name, const char *text, uint64_t least, uint6
     end += shift != 0;
     if (errno || end == text || *end || text[0] == '-' || v > (most >> shift) ||
         (v << shift) < least) {
-        fprintf(stderr, "blink: --%s=%s: not a number from %llu to %llu\n", name, text,
-                (unsigned long long)least, (unsigned long long)most);
+        const char *low_unit, *high_unit;
+        unsigned long long low = shorten(least, &low_unit), high = shorten(most, &high_unit);
+        fprintf(stderr, "blink: --%s=%s: not a number from %llu%s to %llu%s\n", name, text, low,
+                low_unit, high, high_unit);
         return false;
     }
     *out = v << shift;

@@ -52,6 +52,18 @@ uint64_t clock_left(const struct vcpu *v) {
     return v->deadline > v->cpu->icount ? v->deadline - v->cpu->icount : 0;
 }
 
+void clock_lend(struct vcpu *v) {
+    uint64_t left = clock_left(v);
+    v->counting = true;
+    v->cpu->budget = v->budget = left < UINT32_MAX ? (int64_t)left : UINT32_MAX;
+}
+
+void clock_settle(struct vcpu *v) {
+    if (v->counting)
+        v->cpu->icount += (uint64_t)(v->budget - v->cpu->budget);
+    v->counting = false;
+}
+
 void clock_skip(struct vcpu *v, uint64_t ns) {
     v->skipped += ns;
 }

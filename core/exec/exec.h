@@ -69,6 +69,7 @@ struct exec_times {
     uint64_t wait_ns;      /* for the translation lock */
     uint64_t translate_ns; /* with it */
     uint64_t translated;   /* blocks */
+    uint64_t forgotten;    /* times that all were, mostly since the cache was full */
 };
 void exec_get_times(const struct exec *exec, struct exec_times *out);
 

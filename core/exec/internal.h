@@ -75,6 +75,8 @@ struct vcpu {
     bool stepping;        /* a single step is under way */
     /* Virtual time: instructions at which the next timer is due; what HLT has skipped, in ns. */
     uint64_t deadline, skipped;
+    bool counting;      /* translated code counts down cpu->budget */
+    int64_t budget;     /* from here; while it does, icount lags behind */
     bool intr;          /* system software: an interrupt waits at the controller */
     uint64_t apic_base; /* what the local APIC was last told of that MSR */
 
@@ -280,6 +282,8 @@ void clock_detach(struct vcpu *v);    /* on its thread, at its end */
 void clock_virtual(struct vcpu *v);   /* the first vCPU's time is virtual from now on */
 /* Virtual time, see exec_options.icount: instructions until a timer is due; ns that HLT skips. */
 uint64_t clock_left(const struct vcpu *v);
+void clock_lend(struct vcpu *v);   /* those to translated code */
+void clock_settle(struct vcpu *v); /* and count what it has run */
 void clock_skip(struct vcpu *v, uint64_t ns);
 bool clock_rings(const struct vcpu *v, const siginfo_t *info); /* the alarm of v. [signal] */
 void clock_forked(struct vcpu *v);                             /* in the child */

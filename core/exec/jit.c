@@ -217,6 +217,10 @@ static struct block *alone(struct vcpu *v, const struct blink_insn *insn) {
 static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) {
     struct vcpu *v = vcpu_of(cpu);
     int in_jit = v->in_jit;
+    clock_settle(v);
+    /* A timer is due before it. */
+    if (v->context.clock && clock_left(v) == 0)
+        return BLINK_EXIT_BLOCK;
     __atomic_store_n(&v->in_jit, 0, __ATOMIC_SEQ_CST);
     struct block *b = insn ? alone(v, insn) : fetch_alone(v);
     if (!b) {
@@ -228,18 +232,24 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
     uint32_t mode = cpu->mode;
     uint64_t cs_base = cpu->seg[BLINK_SEG_CS].base;
     interp_mxcsr_load(cpu); /* generated code may have changed it */
+    v->context.alone = 1;
     interp_run(cpu, b->insns);
+    v->context.alone = 0;
     interp_mxcsr_store(cpu);
     __atomic_store_n(&v->in_jit, in_jit, __ATOMIC_SEQ_CST);
     uint32_t reason = cpu->exit_reason;
     cpu->exit_reason = BLINK_EXIT_NONE;
     if (reason != BLINK_EXIT_BLOCK)
         return reason;
-    if (cpu->mode != mode || cpu->seg[BLINK_SEG_CS].base != cs_base ||
-        (v->exec->system && system_waits(v)))
+    if (v->exec->system &&
+        (cpu->mode != mode || cpu->seg[BLINK_SEG_CS].base != cs_base || system_waits(v)))
         return BLINK_EXIT_BLOCK;
     /* What called attention meanwhile did not find generated code to leave. */
-    return __atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST) ? BLINK_EXIT_ATTENTION : 0;
+    if (__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST) & ~BLINK_ATTN_CLOCK)
+        return BLINK_EXIT_ATTENTION;
+    if (v->context.clock)
+        clock_lend(v);
+    return 0;
 }
 
 static void *lookup(struct blink_cpu *cpu) {
@@ -286,6 +296,7 @@ static int translate(struct exec *x, struct block_info *info, const struct block
         .cs_base = b->cs_base,
         .end_rip = b->end_rip,
         .mode = b->mode,
+        .flags = x->first && x->first->context.clock ? BLINK_JIT_COUNTED : 0,
         .page = info->code_page,
         .page_slot = info->page_slot,
     };
@@ -336,6 +347,7 @@ static void start_over(void *arg) {
     pthread_mutex_lock(&x->lock);
     drop_all(x);
     pthread_mutex_unlock(&x->lock);
+    __atomic_fetch_add(&x->times.forgotten, 1, __ATOMIC_RELAXED);
 }
 
 static void interpret_block(struct vcpu *v, struct block *b) {
@@ -391,6 +403,8 @@ static void run_code(struct vcpu *v, struct block_info *info) {
     }
     __atomic_store_n(&v->in_jit, 1, __ATOMIC_SEQ_CST);
     if (vcpu_enter(v)) {
+        if (v->context.clock)
+            clock_lend(v);
         /* Only now the back end stays, and the arena what it is. */
         if (x->jit && __atomic_load_n(&info->translated, __ATOMIC_ACQUIRE))
             reason = x->jit->enter(x->jit_self, v->cpu, &info->code, &from, &exit);
@@ -504,6 +518,11 @@ void jit_run_new(struct vcpu *v) {
     bool full = false;
     struct block *draft = fetch_draft(v, &generation), *b = NULL;
     v->context.link_from = NULL;
+    if (draft && v->context.clock && draft->count > clock_left(v)) {
+        v->jit_from = NULL;
+        vcpu_single(v);
+        return;
+    }
     if (draft && draft == v->draft) {
         if (is_warm(x, draft->rip))
             b = keep(v, draft, generation, &full);

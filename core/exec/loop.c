@@ -76,6 +76,8 @@ bool vcpu_enter(struct vcpu *v) {
 void vcpu_leave(struct vcpu *v) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     v->in_guest = 0;
+    v->context.alone = 0;
+    clock_settle(v);
     interp_mxcsr_store(v->cpu);
     park_leave(v);
 }
@@ -86,6 +88,7 @@ bool vcpu_single(struct vcpu *v) {
         return true;
     if (!vcpu_enter(v))
         return false;
+    v->context.alone = 1;
     interp_run(v->cpu, b->insns);
     vcpu_leave(v);
     return true;
@@ -131,9 +134,8 @@ static void step_done(struct vcpu *v) {
     }
 }
 
-/* With virtual time each instruction is counted, which translated code does not. */
 static bool uses_jit(const struct vcpu *v) {
-    return !v->context.clock && jit_active(v->exec);
+    return jit_active(v->exec);
 }
 
 /* Blocks that the active JIT has not refused come back to the loop, to be counted and translated;

@@ -200,8 +200,10 @@ enum system_round system_round(struct vcpu *v) {
     }
     if (v->cpu->apic_base != v->apic_base)
         move_apic(v);
-    if (v->context.clock && clock_left(v) == 0)
+    if (v->context.clock && clock_left(v) == 0) {
         clock_attend(v);
+        system_irq(v);
+    }
     if (v->context.remapped) {
         if (v->context.remapped & INTERP_REMAP_ALL)
             remap_forget_code(v);

@@ -46,6 +46,7 @@ void exec_get_times(const struct exec *x, struct exec_times *out) {
     out->wait_ns = __atomic_load_n(&x->times.wait_ns, __ATOMIC_RELAXED);
     out->translate_ns = __atomic_load_n(&x->times.translate_ns, __ATOMIC_RELAXED);
     out->translated = __atomic_load_n(&x->times.translated, __ATOMIC_RELAXED);
+    out->forgotten = __atomic_load_n(&x->times.forgotten, __ATOMIC_RELAXED);
 }
 
 static struct blink_cpu *cpu_create(void) {

@@ -147,3 +147,7 @@ void interp_raise_page(struct blink_cpu *cpu, uint64_t address, uint64_t error) 
 void interp_raise_smc(struct blink_cpu *cpu) {
     unwind(cpu, BLINK_EXIT_SMC);
 }
+
+void interp_raise_alone(struct blink_cpu *cpu) {
+    unwind(cpu, BLINK_EXIT_ALONE);
+}

@@ -69,6 +69,8 @@ struct interp_context {
     /* Virtual time in nanoseconds, or NULL: the host's. It looks at cpu->insn for what of the
      * present block is done. */
     uint64_t (*clock)(struct blink_cpu *cpu);
+    uint64_t random;      /* with virtual time: where the random numbers have got to */
+    uint32_t alone;       /* the block under execution is of one instruction */
     uint32_t remapped;    /* INTERP_REMAP_*: linear addresses mean other memory now */
     uint32_t nmi_masked;  /* an NMI is being handled: IRET ends that */
     uint32_t watch_hits;  /* data breakpoints hit by the instruction under execution: DR6 0-3 */
@@ -102,6 +104,8 @@ _Noreturn void interp_raise(struct blink_cpu *cpu, uint32_t vector, uint64_t err
 _Noreturn void interp_raise_page(struct blink_cpu *cpu, uint64_t address, uint64_t error);
 /* The store under execution hit translated code: unwind with BLINK_EXIT_SMC, rip at the store. */
 _Noreturn void interp_raise_smc(struct blink_cpu *cpu);
+/* The instruction under execution must be one by itself: unwind with BLINK_EXIT_ALONE. */
+_Noreturn void interp_raise_alone(struct blink_cpu *cpu);
 /* Common part of the above, also used by the signal trampoline: put rip and icount right for a
  * run that ends before cpu->insn. */
 void interp_settle(struct blink_cpu *cpu);

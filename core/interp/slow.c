@@ -136,6 +136,9 @@ static struct place translate(struct blink_cpu *cpu, uint64_t a, uint32_t access
     void *p = mem_translate(cpu, a, access, &fault);
     if (!p && fault.vector)
         interp_fault_from(cpu, &fault);
+    /* With virtual time what a device does comes right after the instruction that made it. */
+    if (!p && c->clock && !c->alone)
+        interp_raise_alone(cpu);
     return (struct place){p, p ? 0 : fault.address};
 }
 

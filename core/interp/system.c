@@ -91,9 +91,17 @@ HANDLER(xsetbv) {
     cpu_update_mode(cpu);
     return leave_next(cpu, i);
 }
+/* Virtual time is for runs that can be repeated. SplitMix64. */
+static uint64_t repeatable_random(struct interp_context *c) {
+    uint64_t z = c->random += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
 HANDLER(random_bits) {
-    uint64_t v = 0;
-    bool ok = cpu_random(&v);
+    struct interp_context *c = context_of(cpu);
+    uint64_t v = c->clock ? repeatable_random(c) : 0;
+    bool ok = c->clock || cpu_random(&v);
     put_sized(cpu, i->opnd[0].reg, i->opnd[0].size, ok ? v : 0);
     set_zpc(cpu, 0, 0, ok);
     NEXT_BY_DRIVER();
@@ -412,24 +420,23 @@ static void shadow_if_ss(struct blink_cpu *cpu, uint32_t seg) {
 }
 HANDLER(mov_to_segment) {
     uint32_t seg = i->opnd[0].reg;
-    uint32_t mode = cpu->mode;
     if (seg == BLINK_SEG_CS)
         RAISE(BLINK_EXC_UD, 0);
     INTERP_FN(load_segment)(cpu, i, seg, read_selector(cpu, i, 1));
     shadow_if_ss(cpu, seg);
-    if (seg == BLINK_SEG_SS || cpu->mode != mode)
+    if (seg == BLINK_SEG_SS)
         return leave_next(cpu, i);
     CHAIN(i + 1, BLOCK_FALL, next_rip(i));
 }
 HANDLER(pop_segment) {
-    uint32_t seg = i->opnd[0].reg, width = stack_width(cpu), mode = cpu->mode;
+    uint32_t seg = i->opnd[0].reg, width = stack_width(cpu);
     uint16_t v = (uint16_t)stack_peek(cpu, i, i->opsize, 0);
     /* SP moves as wide as the old stack is. */
     uint64_t sp = cpu->gpr[BLINK_RSP] + i->opsize;
     INTERP_FN(load_segment)(cpu, i, seg, v);
     put_sized(cpu, BLINK_RSP, width, sp);
     shadow_if_ss(cpu, seg);
-    if (seg == BLINK_SEG_SS || cpu->mode != mode)
+    if (seg == BLINK_SEG_SS)
         return leave_after(cpu, i);
     NEXT();
 }
@@ -438,13 +445,12 @@ HANDLER(load_far_pointer) {
                                      BLINK_SEG_GS};
     uint64_t m = ea(cpu, i), v = ld_sized(cpu, i, m, i->opsize);
     uint16_t selector = ld16(cpu, i, m + i->opsize);
-    uint32_t mode = cpu->mode;
     INTERP_FN(load_segment)(cpu, i, seg_of[i->op - BLINK_OP_LDS], selector);
     put_sized(cpu, i->opnd[0].reg, i->opsize, v);
-    if (i->op == BLINK_OP_LSS)
+    if (i->op == BLINK_OP_LSS) {
         shadow_if_ss(cpu, BLINK_SEG_SS);
-    if (i->op == BLINK_OP_LSS || cpu->mode != mode)
         return leave_after(cpu, i);
+    }
     NEXT();
 }
 HANDLER(bound) {

@@ -166,9 +166,6 @@ static int use_jit(struct blink_machine *m, const char *name) {
 static int choose_jit(struct blink_machine *m) {
     const char *const *jits = m->options.jits;
     size_t n = 0;
-    /* Generated code does not count. */
-    if (m->options.icount)
-        return 0;
     if (!jits || !jits[0]) {
         const struct blink_jit_ops *ops;
         struct blink_plugin *self;
@@ -299,10 +296,10 @@ static void print_times(struct blink_machine *m) {
         return;
     snprintf(
         text, sizeof text,
-        "translated: %llu blocks; decoding %.3f s, translating %.3f s, waiting for the lock of "
-        "translation %.3f s",
-        (unsigned long long)t.translated, (double)t.decode_ns / 1e9, (double)t.translate_ns / 1e9,
-        (double)t.wait_ns / 1e9);
+        "translated: %llu blocks, all forgotten %llu times; decoding %.3f s, translating %.3f s, "
+        "waiting for the lock of translation %.3f s",
+        (unsigned long long)t.translated, (unsigned long long)t.forgotten,
+        (double)t.decode_ns / 1e9, (double)t.translate_ns / 1e9, (double)t.wait_ns / 1e9);
     machine_log_line(&m->options.log, BLINK_LOG_ERROR, text);
 }
 

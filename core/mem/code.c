@@ -160,8 +160,9 @@ static bool lent(const struct blink_mem *mem, uint64_t page) {
 static bool track_page(struct blink_mem *mem, uint64_t key, uint64_t linear, bool *open) {
     const struct region *r = region_at(&mem->regions, key);
     *open = false;
+    /* The fetch fails, unless another thread makes it code meanwhile. */
     if (!mem->system && (!r || !(r->prot & BLINK_PROT_EXEC)))
-        return true; /* the fetch fails anyway */
+        return false;
     if (lent(mem, key) || (r && written_elsewhere(mem, r)))
         return false;
     struct code_page *p = enter(&mem->code, key);

@@ -56,6 +56,7 @@ struct blink_mem {
     bool map_default;           /* nobody has set them */
     struct region_set regions;
     uint64_t next_shared; /* identity of the next shared anonymous mapping */
+    uint64_t changes;     /* of mappings, counted before each; atomic reads without the lock */
 
     struct code_set code;
     struct mem_pin *pins;

@@ -181,6 +181,7 @@ struct mutation {
 static void mutate(void *arg) {
     struct mutation *m = arg;
     mem_lock(m->mem);
+    __atomic_fetch_add(&m->mem->changes, 1, __ATOMIC_SEQ_CST);
     m->rc = m->work(m->mem, m->arg);
     mem_unlock(m->mem);
 }

@@ -197,8 +197,8 @@ bool mem_read_system(struct blink_cpu *cpu, uint64_t address, void *out, size_t 
     return true;
 }
 
-/* The host had no page where the walk found one: nothing behind the mapping, or another thread has
- * taken it away since. */
+/* The host had no page where the walk found one: nothing behind the mapping, or the host refuses.
+ */
 static void lost(struct blink_cpu *cpu, uint64_t address, struct mem_fault *fault) {
     struct blink_mem *mem = cpu->mem;
     mem_lock(mem);
@@ -220,12 +220,20 @@ bool mem_code_address(struct blink_cpu *cpu, uint64_t address, uint64_t *out) {
     return ok;
 }
 
+/* No mapping has changed since `before` was read. What was copied meanwhile was what it was taken
+ * for: without this it may be of another mapping which took the place, or of none. */
+static bool unchanged(const struct blink_mem *mem, uint64_t before) {
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(&mem->changes, __ATOMIC_RELAXED) == before;
+}
+
 size_t mem_fetch(struct blink_cpu *cpu, uint64_t address, void *out, size_t size,
                  struct mem_fault *fault) {
     size_t done = 0;
     while (done < size) {
         uint64_t at = address + done, room = BLINK_PAGE_SIZE - (at & PAGE_MASK);
         size_t n = size - done < room ? size - done : (size_t)room;
+        uint64_t before = __atomic_load_n(&cpu->mem->changes, __ATOMIC_ACQUIRE);
         const void *p = mem_translate(cpu, at, BLINK_PROT_EXEC, fault);
         if (!p && fault->vector == 0) {
             /* No RAM: nobody answers on the bus. FF FF is no instruction. */
@@ -235,7 +243,10 @@ size_t mem_fetch(struct blink_cpu *cpu, uint64_t address, void *out, size_t size
         }
         if (!p)
             break;
-        if (mem_copy(cpu->mem, (uint8_t *)out + done, p, n)) {
+        int rc = mem_copy(cpu->mem, (uint8_t *)out + done, p, n);
+        if (!unchanged(cpu->mem, before))
+            continue;
+        if (rc) {
             lost(cpu, at, fault);
             break;
         }

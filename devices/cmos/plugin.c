@@ -140,6 +140,14 @@ static uint32_t ram_of(const struct blink_host *host) {
     return mib == 0 ? 16 : mib > MEMORY_MAX ? MEMORY_MAX : (uint32_t)mib;
 }
 
+/* Runs in virtual time can be repeated, and begin at one date. */
+#define VIRTUAL_BEGIN 946684800 /* 2000-01-01 */
+
+static int64_t begin_of(const struct blink_host *host) {
+    const char *clock = host->option(host->machine, "clock");
+    return clock && !strcmp(clock, "icount") ? VIRTUAL_BEGIN : (int64_t)time(NULL);
+}
+
 static int cmos_create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
     struct blink_plugin *c = calloc(1, sizeof *c);
     if (!c)
@@ -160,7 +168,7 @@ static int cmos_create(const struct blink_host *host, const char *args, struct b
     }
     uint64_t t = now(c);
     if (c->begin < 0)
-        c->begin = (int64_t)time(NULL);
+        c->begin = begin_of(host);
     rtc_init(&c->rtc, c->begin - (int64_t)(t / UINT64_C(1000000000)), t);
     fill(c);
     *out = c;

@@ -113,11 +113,15 @@ void withdraw(struct blink_plugin *self, struct code *code) {
     __atomic_compare_exchange_n(second, &named, NULL, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+static struct code *code_of(const struct blink_plugin *self, uint64_t entry) {
+    return self->by_id[*(const uint32_t *)(uintptr_t)(entry - CODE_ID)];
+}
+
 /* The code that is known for rip, made known to the tables; 0 if there is none. */
 static uint64_t look_up(struct blink_plugin *self, struct blink_cpu *cpu) {
     uint64_t entry = (uintptr_t)self->api.lookup(cpu);
-    struct code *code = entry ? recover_find(self, entry, HOT) : NULL;
-    if (code && code->page != BLINK_JIT_NO_PAGE && !code->lone)
+    struct code *code = entry ? code_of(self, entry) : NULL;
+    if (code && code->page != BLINK_JIT_NO_PAGE)
         publish(self, code);
     return entry;
 }
@@ -128,6 +132,12 @@ static struct point go_on(struct blink_plugin *self, struct blink_cpu *cpu, cons
     int at = gone ? -ENOENT : recover_resume(cpu, c);
     if (at < 0)
         return (struct point){.target = look_up(self, cpu)};
+    if (c->guest_at) {
+        int64_t left = recover_left(cpu, c);
+        if (cpu->budget < left)
+            return (struct point){0};
+        cpu->budget -= left;
+    }
     return (struct point){.target = c->at[HOT] + (uint32_t)at, .x87 = (uint32_t)at >= c->x87};
 }
 
@@ -166,6 +176,10 @@ uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
             /* Core has no record of it once it is dropped. */
             *from = __atomic_load_n(&c->dropped, __ATOMIC_ACQUIRE) ? NULL : c->core;
             *exit = kind;
+            break;
+        }
+        if (kind == EXIT_BUDGET) {
+            cpu->rip = c->rip;
             break;
         }
         if (kind == EXIT_MISS)

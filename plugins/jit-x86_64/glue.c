@@ -61,12 +61,19 @@ static void pop_gs(struct emit *e, uint32_t offset) {
     emit32(e, offset);
 }
 
+/* NE if there is any but the bit of virtual time, which is always there: code counts for it. */
+static void test_attention(struct emit *e) {
+    static const uint8_t test[] = {0x65, 0xf7, 0x04, 0x25}; /* test dword gs:[offset], imm32 */
+    emit_bytes(e, test, sizeof test);
+    emit32(e, CPU(attention));
+    emit32(e, ~BLINK_ATTN_CLOCK);
+}
+
 /*
  * void enter(void *target): GS is the CPU. Attention is tested last but for loading registers, and
  * a signal that comes after the test ends the entry by itself (recover.c).
  */
 static void emit_enter(struct emit *e, uint32_t ymm, struct glue *g) {
-    static const uint8_t compare[] = {0x65, 0x83, 0x3c, 0x25}; /* cmp dword gs:[offset], 0 */
     g->enter[ymm] = emit_here(e);
     for (uint32_t k = 0; k < KEPT; k++)
         push(e, kept[k]);
@@ -74,9 +81,7 @@ static void emit_enter(struct emit *e, uint32_t ymm, struct glue *g) {
     emit_gs_store(e, BLINK_RSP, SLOT(SLOT_HOST_RSP));
     mxcsr(e, 3, SLOT(SLOT_HOST_MXCSR));
     g->checked[ymm] = emit_here(e);
-    emit_bytes(e, compare, sizeof compare);
-    emit32(e, CPU(attention));
-    emit8(e, 0);
+    test_attention(e);
     emit8(e, 0x0f); /* jne: leave at once */
     emit8(e, 0x85);
     uint32_t early = e->at;
@@ -159,10 +164,9 @@ static void emit_second_slot(struct emit *e, const struct blink_plugin *self) {
  * the flags out of the way; then C is.
  */
 static void emit_miss(struct emit *e, const struct blink_plugin *self, struct glue *g) {
-    static const uint8_t test[] = {0x48, 0x85, 0xc9};            /* test rcx, rcx */
-    static const uint8_t compare[] = {0x4c, 0x3b, 0x99};         /* cmp r11, [rcx + disp32] */
-    static const uint8_t load[] = {0x48, 0x8b, 0x89};            /* mov rcx, [rcx + disp32] */
-    static const uint8_t attention[] = {0x65, 0x83, 0x3c, 0x25}; /* cmp dword gs:[offset], 0 */
+    static const uint8_t test[] = {0x48, 0x85, 0xc9};    /* test rcx, rcx */
+    static const uint8_t compare[] = {0x4c, 0x3b, 0x99}; /* cmp r11, [rcx + disp32] */
+    static const uint8_t load[] = {0x48, 0x8b, 0x89};    /* mov rcx, [rcx + disp32] */
     uint32_t fail[3];
     g->miss = emit_here(e);
     emit_gs_store(e, BLINK_RAX, SLOT(SLOT_RAX));
@@ -177,9 +181,7 @@ static void emit_miss(struct emit *e, const struct blink_plugin *self, struct gl
     emit32(e, (uint32_t)offsetof(struct code, land));
     emit_gs_store(e, BLINK_RCX, SLOT(SLOT_TARGET));
     g->miss_checked = emit_here(e);
-    emit_bytes(e, attention, sizeof attention);
-    emit32(e, CPU(attention));
-    emit8(e, 0);
+    test_attention(e);
     fail[2] = emit_jcc(e, BLINK_CC_NE);
     restore_flags(e);
     emit_gs_load(e, BLINK_RAX, SLOT(SLOT_RAX));

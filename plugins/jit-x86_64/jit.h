@@ -49,7 +49,8 @@ enum {
     EXIT_LINK1,
     EXIT_INTERPRET, /* the last instruction is core's */
     EXIT_SYSCALL,
-    EXIT_MISS, /* the one at SLOT_MISS is: its memory is not in the TLB, or on two pages */
+    EXIT_MISS,   /* the one at SLOT_MISS is: its memory is not in the TLB, or on two pages */
+    EXIT_BUDGET, /* nothing has run: there is no budget for it */
 };
 #define EXIT_SHIFT     3u
 #define EXIT_INDIRECT  UINT32_C(0xfffffffe) /* rip is set; no code is known for it */
@@ -83,7 +84,8 @@ struct span {
     uint16_t guest; /* SPAN_BEFORE: RIP of the instruction - RIP of the block */
     uint16_t held;  /* a bit for each register */
     int8_t stack;   /* to be added to RSP */
-    uint8_t kind : 6;
+    uint8_t kind : 5;
+    uint8_t free : 1; /* counted code: it has not taken its instructions off the budget yet */
     uint8_t torn : 1; /* below RSP, then, there is a host address: R11 belongs there */
     uint8_t ours : 1; /* a fault is not the guest's */
 };
@@ -117,24 +119,29 @@ struct code {
         gate; /* likewise: the way in from other pages, 0: none; RCX is in its slot, but for the */
     uint16_t gate_end; /* first instruction */
     uint32_t page;     /* blink_jit_block.page */
-    bool lone;         /* the tables must not name it: they know no modes */
-    uint16_t link[2];  /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
-    uint16_t stub[2];  /* offset in the cold piece of what it leads to while not linked */
-    uint16_t x87;      /* from this offset on the x87 registers are known to be live */
-    uint16_t last;     /* EXIT_INTERPRET, EXIT_SYSCALL: RIP of the instruction - RIP of the block */
+    uint16_t count; /* counted code: what it takes off the budget; guest_at has its instructions */
+    uint16_t link[2]; /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
+    uint16_t stub[2]; /* offset in the cold piece of what it leads to while not linked */
+    uint16_t x87;     /* from this offset on the x87 registers are known to be live */
+    uint16_t last;    /* EXIT_INTERPRET, EXIT_SYSCALL: RIP of the instruction - RIP of the block */
     uint16_t spans;
     uint8_t last_length;
     uint8_t arena;
+    uint16_t *guest_at; /* RIP of each - RIP of the block; NULL: the code is not counted */
     struct span span[];
 };
 #define NO_X87 UINT16_MAX
 
+/* Bytes of the id before a hot piece. */
+#define CODE_ID 4u
+
 /* Pieces of one kind in one arena in order of address; read by signal handlers, so it never moves.
  * They lie in chunks that core gave, the latest of which has room left. */
-#define MAX_CODES  (1u << 20)
-#define MAX_ARENAS 8u
-#define CHUNK_SIZE (256u << 10)
-#define HOMES      64u
+#define MAX_CODES   (1u << 20)
+#define MAX_ARENAS  8u
+#define CHUNK_SIZE  (256u << 10)
+#define CHUNK_LEAST (64u << 10) /* if there is no room for more */
+#define HOMES       64u
 struct code_list {
     struct code **v; /* a reservation of MAX_CODES */
     uint32_t count;  /* atomic */
@@ -167,8 +174,6 @@ struct glue {
     uint64_t miss_checked, miss_end;
 };
 
-#define PAGED_MISSES 4u /* most look-ups and checks of an instruction in paged memory */
-
 /* A block under translation. */
 struct gen {
     struct blink_plugin *self;
@@ -178,14 +183,17 @@ struct gen {
     struct emit hot, cold;
     uint32_t id;
     bool paged;
-    bool legacy;         /* 16- or 32-bit code */
     uint32_t held;       /* registers whose values are in their slots, a bit each */
     uint32_t fresh;      /* registers whose slots have the values they have, or had when held */
     uint8_t order[16];   /* paged: registers, the one that the block uses least first */
     uint64_t literal;    /* constant of 8 bytes that the code wants in its tail; 0: none */
     uint32_t literal_at; /* offset of the displacement that shall reach it */
-    uint32_t miss[BLINK_BLOCK_MAX_INSNS * PAGED_MISSES]; /* ends of the jumps of failed look-ups */
+    uint32_t miss[BLINK_BLOCK_MAX_INSNS * 2]; /* ends of the jumps of failed look-ups */
     uint32_t misses;
+    bool counted;
+    uint32_t subtracted,
+        broke; /* where the budget is taken; the end of the jump if there is none */
+    uint16_t guest_at[BLINK_BLOCK_MAX_INSNS];
     struct span now;
     struct span span[MAX_SPANS];
     uint32_t spans;
@@ -233,7 +241,7 @@ enum {
     DO_SYSCALL,
     DO_INTERPRET,
 };
-uint32_t select_action(const struct blink_plugin *self, const struct blink_insn *i, uint32_t mode);
+uint32_t select_action(const struct gen *g, const struct blink_insn *i);
 /* A host with everything a copied baseline instruction may need. */
 bool select_host_ok(void);
 
@@ -248,7 +256,8 @@ const struct blink_operand *uses_memory(const struct blink_insn *i);
 
 /* track.c: the guest's state while code is written. */
 void track_begin(struct gen *g, const struct blink_insn *i); /* i comes next */
-void track_exit(struct gen *g, uint32_t exit);               /* RIP is that of the exit now */
+void track_free(struct gen *g); /* the first comes next, and nothing has been counted yet */
+void track_exit(struct gen *g, uint32_t exit); /* RIP is that of the exit now */
 void track_after(struct gen *g, const struct blink_insn *i, int32_t stack);  /* i is done */
 void track_before(struct gen *g, const struct blink_insn *i, int32_t stack); /* i has not begun */
 void track_r11(struct gen *g, int32_t stack);                                /* RIP is in R11 */
@@ -271,24 +280,6 @@ bool operand_emit(struct emit *e, const struct blink_insn *i, const struct where
 
 /* paged.c: the same for paged memory. */
 #define PAGED_ROOM 320u /* bytes for the worst instruction */
-/* An address of the guest, and what is done there. */
-struct access {
-    uint8_t base, index, scale, seg;
-    uint8_t addrsize;
-    bool write;
-    uint32_t size;
-    int64_t disp;
-};
-struct access paged_operand(const struct blink_insn *i, const struct blink_operand *o);
-/* Its address has parts that the operand does not show. `o`: its memory operand, or NULL. */
-bool paged_is_refused(const struct blink_insn *i, const struct blink_operand *o);
-/* A register that is not busy, or NO_REG; of the low eight if `low`. One that is held already costs
- * nothing. */
-uint32_t paged_borrow(const struct gen *g, uint32_t busy, bool low);
-/* v = what is to be added to linear address base + disp where it is in the TLB. RCX is held. */
-void paged_look(struct gen *g, uint32_t base, int32_t disp, uint32_t v, const struct access *a);
-/* Unless ECX is zero the instruction is the interpreter's. RCX is held. */
-void paged_miss_unless_zero(struct gen *g);
 void paged_begin(struct gen *g);
 bool paged_insn(struct gen *g, const struct blink_insn *i);
 /* Load its memory operand of 8 bytes into R11. RCX and R11 are held. */
@@ -297,29 +288,6 @@ bool paged_load_r11(struct gen *g, const struct blink_insn *i);
 bool paged_push(struct gen *g, uint64_t value);
 /* R11, which is held, from the top of the stack. */
 bool paged_top_r11(struct gen *g);
-
-/* legacy.c: an instruction of 16- or 32-bit code that is not a branch, in paged memory. */
-#define LEGACY_ROOM 448u /* bytes for the worst instruction */
-/* Bytes of the stack pointer in this mode. */
-static inline uint32_t legacy_stack_width(uint32_t mode) {
-    return mode & BLINK_MODE_SS32 ? 4 : 2;
-}
-bool legacy_insn(struct gen *g, const struct blink_insn *i);
-/* Push a return address of the instruction's operand size. Leaves what it borrows held, and the
- * stack pointer to be moved. R11 is left alone. */
-bool legacy_push(struct gen *g, const struct blink_insn *i, uint64_t value);
-/* R11, which is held, from the top of the stack or the instruction's memory operand. */
-bool legacy_top_r11(struct gen *g, const struct blink_insn *i);
-bool legacy_load_r11(struct gen *g, const struct blink_insn *i);
-/* The stack pointer moves. */
-void legacy_move_stack(struct gen *g, int32_t by);
-
-/* legacy_encode.c: an instruction of 16- or 32-bit code as the host's, with `w` for its memory
- * operand if it has one; false: that cannot be encoded. */
-bool legacy_encode(struct emit *e, const struct blink_insn *i, const struct where *w);
-
-/* legacy_branch.c */
-bool legacy_branch(struct gen *g, const struct blink_insn *i);
 
 /* branch.c */
 /* To the landing of the block at the RIP in R11. RCX and R11 are held. */
@@ -359,6 +327,8 @@ int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at);
 /* Where to go on at the CPU's RIP within the code, all slots filled: offset in its hot piece, or
  * -ENOENT. */
 int recover_resume(struct blink_cpu *cpu, const struct code *c);
+/* Counted code: instructions that come at the CPU's RIP and after. */
+int64_t recover_left(const struct blink_cpu *cpu, const struct code *c);
 int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc);
 /* x87 registers from an FXSAVE image, and back. [signal] */
 void x87_from_image(const struct blink_plugin *self, struct blink_cpu *cpu, const uint8_t *image);

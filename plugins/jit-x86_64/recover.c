@@ -142,15 +142,11 @@ static void mend(const struct blink_cpu *cpu, uint64_t rip) {
     process_vm_writev(getpid(), &from, 1, &to, 1, 0);
 }
 
-/* The stack pointer moves, as wide as it is. */
-static void move_stack(struct blink_cpu *cpu, int64_t by) {
-    uint64_t *sp = &cpu->gpr[BLINK_RSP], moved = *sp + (uint64_t)by;
-    if ((cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64)
-        *sp = moved;
-    else if (by && legacy_stack_width(cpu->mode) == 4)
-        *sp = (uint32_t)moved;
-    else if (by)
-        *sp = (*sp & ~UINT64_C(0xffff)) | (moved & 0xffff);
+int64_t recover_left(const struct blink_cpu *cpu, const struct code *c) {
+    uint32_t done = 0;
+    while (done < c->count && c->rip + c->guest_at[done] != cpu->rip)
+        done++;
+    return c->count - done;
 }
 
 int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
@@ -162,7 +158,7 @@ int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     for (uint32_t reg = 0; reg < 16; reg++)
         if (s->held & BIT(reg))
             cpu->gpr[reg] = cpu->jit_slot[SLOT_HELD + reg];
-    move_stack(cpu, s->stack);
+    cpu->gpr[BLINK_RSP] += (uint64_t)(int64_t)s->stack;
     if (s->torn)
         mend(cpu, r11);
     switch (s->kind) {
@@ -171,13 +167,15 @@ int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     case SPAN_EXIT1: cpu->rip = c->exit_rip[1]; break;
     default: cpu->rip = c->rip + s->guest; break;
     }
+    if (c->guest_at && s->kind == SPAN_BEFORE && !s->free)
+        cpu->budget += recover_left(cpu, c);
     return s->ours;
 }
 
 int recover_resume(struct blink_cpu *cpu, const struct code *c) {
     for (uint32_t k = 0; k < c->spans; k++) {
         const struct span *s = &c->span[k];
-        if (s->kind != SPAN_BEFORE || c->rip + s->guest != cpu->rip || s->stack ||
+        if (s->kind != SPAN_BEFORE || s->free || c->rip + s->guest != cpu->rip || s->stack ||
             (s->held & BIT(BLINK_RSP)))
             continue;
         /* All of them: what the code takes to be in a slot is. */
@@ -208,39 +206,38 @@ static void land(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
         arrive(cpu);
 }
 
-static int in_glue(const struct blink_plugin *self, struct blink_cpu *cpu, uint64_t pc) {
+/* The glue that pc is in, or NULL. */
+static const struct glue *glue_at(const struct blink_plugin *self, uint64_t pc) {
     for (uint32_t a = 0; a < MAX_ARENAS; a++) {
         const struct glue *g = &self->glue[a];
-        if (!__atomic_load_n(&g->made, __ATOMIC_ACQUIRE) || pc < g->start || pc >= g->end)
-            continue;
-        /* Nothing has run, and the CPU still has it all. */
-        for (uint32_t k = 0; k < 2; k++)
-            if (pc >= g->checked[k] && pc < g->early[k])
-                return 0;
-        /* Past its look at attention: what it is about to jump to leaves instead. */
-        if (pc >= g->miss_checked && pc < g->miss_end)
-            cpu->jit_slot[SLOT_TARGET] = g->lost;
-        return -EAGAIN;
-    }
-    return -ENOENT;
-}
-
-/* The glue on whose way to a landing pc is, or NULL. */
-static const struct glue *in_dispatch(const struct blink_plugin *self, uint64_t pc) {
-    for (uint32_t a = 0; a < MAX_ARENAS; a++) {
-        const struct glue *g = &self->glue[a];
-        if (__atomic_load_n(&g->made, __ATOMIC_ACQUIRE) && pc >= g->astray && pc < g->dispatch_end)
+        if (__atomic_load_n(&g->made, __ATOMIC_ACQUIRE) && pc >= g->start && pc < g->end)
             return g;
     }
     return NULL;
 }
 
+/* On the way to a landing. */
+static bool is_dispatch(const struct glue *g, uint64_t pc) {
+    return pc >= g->astray && pc < g->dispatch_end;
+}
+
+/* Elsewhere in the glue. */
+static int in_glue(const struct glue *g, struct blink_cpu *cpu, uint64_t pc) {
+    /* Nothing has run, and the CPU still has it all. */
+    for (uint32_t k = 0; k < 2; k++)
+        if (pc >= g->checked[k] && pc < g->early[k])
+            return 0;
+    /* Past its look at attention: what it is about to jump to leaves instead. */
+    if (pc >= g->miss_checked && pc < g->miss_end)
+        cpu->jit_slot[SLOT_TARGET] = g->lost;
+    return -EAGAIN;
+}
+
 int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *context, uint64_t pc) {
     const ucontext_t *c = context;
-    const struct glue *glue = in_dispatch(self, pc);
-    int rc = glue ? 0 : in_glue(self, cpu, pc);
-    if (!glue && rc != -ENOENT)
-        return rc;
+    const struct glue *glue = glue_at(self, pc);
+    if (glue && !is_dispatch(glue, pc))
+        return in_glue(glue, cpu, pc);
     const struct code *hot = glue ? NULL : recover_find(self, pc, HOT);
     const struct code *cold = glue || hot ? NULL : recover_find(self, pc, COLD);
     if (!glue && !hot && !cold)

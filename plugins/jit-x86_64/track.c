@@ -24,6 +24,11 @@ void track_before(struct gen *g, const struct blink_insn *i, int32_t stack) {
     note(g);
 }
 
+void track_free(struct gen *g) {
+    g->now = (struct span){.kind = SPAN_BEFORE, .free = 1};
+    note(g);
+}
+
 void track_begin(struct gen *g, const struct blink_insn *i) {
     track_before(g, i, 0);
 }

@@ -11,7 +11,7 @@
 #define INSN_ROOM 80u
 #define COLD_ROOM 192u
 #define MISS_ROOM 10u
-_Static_assert(BLINK_BLOCK_MAX_INSNS *LEGACY_ROOM + COLD_ROOM < UINT16_MAX, "offsets are 16 bits");
+_Static_assert(BLINK_BLOCK_MAX_INSNS *PAGED_ROOM + COLD_ROOM < UINT16_MAX, "offsets are 16 bits");
 
 /* To host address `other` unless the block's page is what its addresses mean. RCX is held. */
 static void emit_page_check(struct emit *e, const struct blink_jit_block *block, uint64_t other) {
@@ -104,8 +104,51 @@ static void emit_misses(struct gen *g) {
     emit_exit(e, g->glue, g->id << EXIT_SHIFT | EXIT_MISS);
 }
 
+/* No budget for the block; its RCX is held. */
+static void emit_no_budget(struct gen *g) {
+    struct emit *e = &g->cold;
+    if (!g->counted)
+        return;
+    reach(g, g->broke - 4);
+    emit_gs_load(e, BLINK_RCX, HELD(BLINK_RCX));
+    emit_exit(e, g->glue, g->id << EXIT_SHIFT | EXIT_BUDGET);
+}
+
+/*
+ * Take the block's instructions off the budget, without a flag: what is left must be a number of 32
+ * bits. How many they are is known in the end, see count_insns.
+ */
+static void emit_count(struct gen *g) {
+    static const uint8_t subtract[] = {0x48, 0x8d, 0x89};   /* lea rcx, [rcx + disp32] */
+    static const uint8_t test[] = {0x67, 0xe3, 0x05, 0xe9}; /* jecxz over the jmp */
+    struct emit *e = &g->hot;
+    if (!g->counted)
+        return;
+    track_free(g);
+    track_hold(g, BIT(BLINK_RCX));
+    emit_gs_load(e, BLINK_RCX, CPU(budget));
+    emit_bytes(e, subtract, sizeof subtract);
+    g->subtracted = e->at;
+    emit32(e, 0);
+    emit_rorx(e, BLINK_RCX, BLINK_RCX, 32);
+    emit_bytes(e, test, sizeof test);
+    emit32(e, 0);
+    g->broke = e->at;
+    emit_rorx(e, BLINK_RCX, BLINK_RCX, 32);
+    emit_gs_store(e, BLINK_RCX, CPU(budget));
+    track_begin(g, &g->block->insns[0]);
+    track_restore(g, BIT(BLINK_RCX));
+}
+
+/* `count` is the block's own; what core runs, core counts. */
+static void count_insns(struct gen *g, uint32_t count) {
+    if (g->counted)
+        emit_fix32(&g->hot, g->subtracted, 0 - count);
+    g->code->count = (uint16_t)count;
+}
+
 /* How the instructions of a block ended. */
-enum { END_OPEN, END_CLOSED };
+enum { END_OPEN, END_CLOSED, END_HANDED };
 
 /* Where the writing of an instruction began. */
 struct mark {
@@ -130,9 +173,9 @@ static void hand_over(struct gen *g, const struct blink_insn *i, const struct ma
               g->id << EXIT_SHIFT | (action == DO_SYSCALL ? EXIT_SYSCALL : EXIT_INTERPRET));
 }
 
-/* One instruction. END_CLOSED: nothing follows it. */
+/* One instruction. END_CLOSED: nothing follows it; END_HANDED: and it is core's. */
 static uint32_t emit_insn(struct gen *g, const struct blink_insn *i) {
-    uint32_t action = select_action(g->self, i, g->block->mode);
+    uint32_t action = select_action(g, i);
     track_begin(g, i);
     if (action == DO_COPY_X87 && g->code->x87 == NO_X87) {
         emit_x87_mark(&g->hot);
@@ -140,14 +183,14 @@ static uint32_t emit_insn(struct gen *g, const struct blink_insn *i) {
     }
     struct mark before = {g->hot.at, g->held, g->fresh, g->spans, g->misses};
     if (action == DO_COPY || action == DO_COPY_X87) {
-        if (g->legacy ? legacy_insn(g, i) : g->paged ? paged_insn(g, i) : rewrite_insn(g, i))
+        if (g->paged ? paged_insn(g, i) : rewrite_insn(g, i))
             return END_OPEN;
     } else if (action == DO_BRANCH) {
-        if (g->legacy ? legacy_branch(g, i) : branch_emit(g, i))
+        if (branch_emit(g, i))
             return END_CLOSED;
     }
     hand_over(g, i, &before, action);
-    return END_CLOSED;
+    return END_HANDED;
 }
 
 static void emit_body(struct gen *g) {
@@ -155,10 +198,14 @@ static void emit_body(struct gen *g) {
     uint32_t k = 0, end = END_OPEN;
     if (g->paged)
         paged_begin(g);
-    while (k < block->count && end == END_OPEN)
+    emit_count(g);
+    while (k < block->count && end == END_OPEN) {
+        g->guest_at[k] = (uint16_t)(block->insns[k].addr - block->rip);
         end = emit_insn(g, &block->insns[k++]);
+    }
     if (end == END_OPEN)
         branch_exit(g, 1, block->end_rip);
+    count_insns(g, end == END_HANDED ? k - 1 : k);
 }
 
 static void emit_literal(struct gen *g) {
@@ -197,15 +244,20 @@ static int find_arena(struct blink_plugin *self, uint64_t near, uint32_t *arena)
 static int new_chunk(struct blink_plugin *self, uint64_t near, struct code_list *list,
                      uint32_t arena) {
     struct blink_jit_space space = {.struct_size = sizeof space};
-    int rc = self->api.code_alloc(self->host->machine, near, CHUNK_SIZE, &space);
+    uint32_t size = CHUNK_SIZE;
+    int rc;
+    /* A small cache is full before each arena has a whole one of each kind. */
+    while ((rc = self->api.code_alloc(self->host->machine, near, size, &space)) == -ENOSPC &&
+           size > CHUNK_LEAST)
+        size /= 2;
     if (rc)
         return rc;
     /* Core has opened an arena that suits better, for other code: begin anew with it. */
     bool same = space.arena == arena;
-    self->api.code_commit(self->host->machine, &space, same ? CHUNK_SIZE : 0);
+    self->api.code_commit(self->host->machine, &space, same ? size : 0);
     if (!same)
         return -ENOSPC;
-    list->chunk = (struct chunk){space.rw, (uintptr_t)space.rx, CHUNK_SIZE, 0};
+    list->chunk = (struct chunk){space.rw, (uintptr_t)space.rx, size, 0};
     return 0;
 }
 
@@ -238,6 +290,7 @@ static int write_code(struct gen *g) {
     emit_body(g);
     emit_stubs(g);
     emit_misses(g);
+    emit_no_budget(g);
     emit_gate(g);
     emit_landing(g);
     emit_literal(g);
@@ -248,13 +301,26 @@ static int write_code(struct gen *g) {
 
 /* The code, with its spans; the block's own memory is as large as they are. */
 static struct code *finish(const struct gen *g) {
-    struct code *code = malloc(sizeof *code + g->spans * sizeof code->span[0]);
+    size_t spans = g->spans * sizeof g->span[0];
+    size_t counts = g->counted ? g->code->count * sizeof g->guest_at[0] : 0;
+    struct code *code = malloc(sizeof *code + spans + counts);
     if (!code)
         return NULL;
     *code = *g->code;
     code->spans = (uint16_t)g->spans;
-    memcpy(code->span, g->span, g->spans * sizeof code->span[0]);
+    memcpy(code->span, g->span, spans);
+    if (g->counted)
+        code->guest_at = memcpy((uint8_t *)code->span + spans, g->guest_at, counts);
     return code;
+}
+
+/* Right before where it is entered stands its id. */
+static void put_id(struct gen *g) {
+    emit32(&g->hot, g->id);
+    g->hot.rw += CODE_ID;
+    g->hot.rx += CODE_ID;
+    g->hot.cap -= CODE_ID;
+    g->hot.at = 0;
 }
 
 static int place_code(struct gen *g, struct code **out) {
@@ -262,24 +328,25 @@ static int place_code(struct gen *g, struct code **out) {
     struct code *code = g->code;
     uint64_t rip = g->block->rip;
     uint32_t arena = 0, count = g->block->count;
-    uint32_t room = g->legacy ? LEGACY_ROOM : g->paged ? PAGED_ROOM : INSN_ROOM;
-    uint32_t hot = count * room + COLD_ROOM, looks = g->legacy ? PAGED_MISSES : 2;
-    uint32_t cold = COLD_ROOM + (g->paged ? looks * count * MISS_ROOM + COLD_ROOM : 0);
+    uint32_t hot = count * (g->paged ? PAGED_ROOM : INSN_ROOM) + COLD_ROOM;
+    uint32_t cold = COLD_ROOM + (g->paged ? 2 * count * MISS_ROOM + COLD_ROOM : 0);
     int rc = find_arena(self, rip, &arena);
     if (rc == 0)
         rc = reserve(self, rip, HOT, hot, arena, &g->hot);
     if (rc == 0)
         rc = reserve(self, rip, COLD, cold, arena, &g->cold);
+    if (rc)
+        return rc;
     g->glue = &self->glue[arena];
     code->arena = (uint8_t)arena;
-    if (rc == 0)
-        rc = write_code(g);
+    put_id(g);
+    rc = write_code(g);
     if (rc)
         return rc;
     code = finish(g);
     if (!code)
         return -ENOMEM;
-    keep(&self->list[arena][HOT], code, code->size[HOT]);
+    keep(&self->list[arena][HOT], code, CODE_ID + code->size[HOT]);
     keep(&self->list[arena][COLD], code, code->size[COLD]);
     self->by_id[self->ids++] = code;
     perf_code(self, code);
@@ -287,30 +354,17 @@ static int place_code(struct gen *g, struct code **out) {
     return 0;
 }
 
-static bool is_long(const struct blink_jit_block *block) {
-    return (block->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64;
-}
-
-/* Other code than 64-bit code: in paged memory, where its segments are as nearly all are. What goes
- * beyond its last offset is left alone. */
-static bool can_legacy(const struct blink_jit_block *block) {
-    bool narrow = (block->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS16;
-    return (block->mode & BLINK_MODE_PAGED) && (block->mode & BLINK_MODE_PLAIN) &&
-           block->end_rip <= (narrow ? 0xffff : UINT32_MAX);
-}
-
 int translate_block(struct blink_plugin *self, const struct blink_jit_block *block,
                     struct blink_jit_code *out) {
-    bool paged = block->mode & BLINK_MODE_PAGED, legacy = !is_long(block);
-    if ((legacy ? !can_legacy(block) : block->cs_base != 0) || (paged && !self->has_bmi2))
+    const uint32_t wanted = BLINK_MODE_BITS64 | BLINK_MODE_PROT;
+    const uint32_t either = BLINK_MODE_CPL3 | BLINK_MODE_SS32 | BLINK_MODE_NOX87 |
+                            BLINK_MODE_NOSSE | BLINK_MODE_NOAVX | BLINK_MODE_PAGED;
+    bool paged = block->mode & BLINK_MODE_PAGED;
+    if ((block->mode & ~either) != wanted || block->cs_base || (paged && !self->has_bmi2))
         return -ENOTSUP;
     if (self->ids >= MAX_CODES || (!self->large && outgrown(self)))
         return -ENOSPC;
-    struct code draft = {.core = out,
-                         .rip = block->rip,
-                         .x87 = NO_X87,
-                         .page = block->page,
-                         .lone = legacy && !block->page},
+    struct code draft = {.core = out, .rip = block->rip, .x87 = NO_X87, .page = block->page},
                 *code = NULL;
     struct gen *g = &self->gen;
     g->self = self;
@@ -318,7 +372,7 @@ int translate_block(struct blink_plugin *self, const struct blink_jit_block *blo
     g->block = block;
     g->id = self->ids;
     g->paged = paged;
-    g->legacy = legacy;
+    g->counted = block->flags & BLINK_JIT_COUNTED;
     int rc = place_code(g, &code);
     if (rc)
         return rc;

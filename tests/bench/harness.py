@@ -117,7 +117,7 @@ class Runner:
         with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as log:
             got = self.once(engine.prefix + ["--stats", f"--log={log.name}"] + command)
             text = log.read()
-        found = re.findall(r"translated: (\d+) blocks; decoding ([0-9.]+) s, translating ([0-9.]+) s, "
+        found = re.findall(r"translated: (\d+) blocks, .*; decoding ([0-9.]+) s, translating ([0-9.]+) s, "
                            r"waiting for the lock of translation ([0-9.]+) s", text)
         if isinstance(got, str) or not found:
             return None

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Suite images: system software that others wrote, in TAP.
 
-usage: run.py --blink PATH [--only TEXT] [OPTION of blink]...
+usage: run.py --blink PATH [--only TEXT] [--kernel FILE] [OPTION of blink]...
 Images are made here of what Debian's packages bring; a case that lacks something is skipped and
-names it. Each is watched on its screen or serial port until it shows what is expected, and ended by
-a signal then.
+names it. Each is watched on its screen or serial port until it shows what is expected, and ends
+itself then or is ended by a signal. The kernel is FILE, which `./dev test` fetches, or one of /boot.
 """
 
 import argparse
@@ -29,6 +29,36 @@ LDLINUX = "/usr/lib/syslinux/modules/bios/ldlinux.c32"
 MEMTEST = "/boot/memtest86+x64.bin"
 IPXE = "/usr/lib/ipxe/ipxe.iso"
 GRUB = "/usr/lib/grub/i386-pc/kernel.img"
+FULL = os.environ.get("BLINK_DISTRO") == "full"
+
+# What a kernel finds as its first file system: a shell at the terminal that is named `term`.
+INIT = """#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /dev
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t devtmpfs dev /dev
+for word in $(cat /proc/cmdline); do
+    case $word in term=*) term=/dev/${word#term=} ;; esac
+done
+# The kernel's own lines would come between those of programs.
+echo 1 >/proc/sys/kernel/printk
+# Without echo the shell reads whole lines, and asks the terminal nothing.
+stty -echo <$term
+while :; do
+    setsid -c sh <$term >$term 2>&1
+done
+"""
+
+
+def cpio(files):
+    """An archive of the format that kernels take, of names and (mode, contents)."""
+    archive = b""
+    for name, (mode, data) in [*files.items(), ("TRAILER!!!", (0, b""))]:
+        fields = (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+        archive += b"070701" + b"".join(b"%08X" % f for f in fields) + name.encode() + b"\0"
+        archive += bytes(-len(archive) % 4) + data
+        archive += bytes(-len(archive) % 4)
+    return archive
 
 
 class Screen:
@@ -87,19 +117,23 @@ class Images:
     def __init__(self, options, flags):
         self.tap = blinktest.Tap()
         self.only = options.only
+        self.kernels = [options.kernel] if options.kernel else []
+        self.kernels += sorted(glob.glob("/boot/vmlinuz-*")) + ["/boot/vmlinuz"]
         self.blink = [os.path.abspath(options.blink)] + flags
         self.dir = tempfile.mkdtemp(prefix="blink-images-")
 
-    def watch(self, name, args, steps, screen=None):
-        """Steps are (what is awaited, what is typed then)."""
+    def watch(self, name, args, steps, screen=None, status=TERMINATED):
+        """Steps are (what is awaited, what is typed then); `status` if it ends itself."""
         screen = screen or Screen()
         command = [*self.blink, *args]
         child = blinktest.start(command, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, cwd=self.dir)
         try:
             seen = all(self.step(child, screen, *step) for step in steps)
-            child.terminate()
-            _, err = child.communicate(timeout=60)
-            self.tap.case(name, seen and child.returncode == TERMINATED, "$ " + " ".join(command),
+            if status == TERMINATED or not seen:
+                child.terminate()
+            out, err = child.communicate(timeout=60)
+            screen.feed(out.decode(errors="replace"))
+            self.tap.case(name, seen and child.returncode == status, "$ " + " ".join(command),
                           f"status {child.returncode}", err.decode(errors="replace"), screen.text())
         finally:
             if child.poll() is None:
@@ -195,20 +229,50 @@ class Images:
             self.watch(name, ["-r", "--display=ansi", IPXE],
                        [(r"iPXE \d+\.\d+", b""), (r"Features:.*ELF", b"")])
 
-    def linux(self):
-        """Debian's own kernel, where one is installed: there is no disk with a root for it."""
-        name = "Linux: to where it looks for its root"
-        kernels = sorted(glob.glob("/boot/vmlinuz-*")) or ["/boot/vmlinuz"]
-        if self.lacks(name, [GRUB, kernels[0]], ["grub-mkrescue", "xorriso", "mformat"]):
-            return
-        cd = self.grub_cd("linux", {
-            "boot/vmlinuz": kernels[0],
-            "boot/grub/grub.cfg": b"set timeout=0\nmenuentry l "
-            b"{ linux /boot/vmlinuz console=ttyS0 }\n"})
-        self.watch(name, ["-r", "--display=none", "--memory=256M", cd],
-                   [(r"Linux version \d", b""), (r"ttyS0 at I/O 0x3f8 \(irq = 4", b""),
-                    (r"i8042 KBD port at 0x60,0x64 irq 1", b""),
-                    (r"Unable to mount root fs", b"")], Serial())
+    def linux_cd(self, name, parameters):
+        """Debian's kernel with a shell of busybox, or None."""
+        found = [k for k in self.kernels if os.path.exists(k)]
+        kernel, busybox = (found or self.kernels)[0], shutil.which("busybox") or "busybox"
+        if self.lacks(name, [GRUB, kernel, busybox], ["grub-mkrescue", "xorriso", "mformat"]):
+            return None
+        with open(busybox, "rb") as f:
+            shell = f.read()
+        if b"/ld-linux" in shell[:4096]:
+            self.tap.skip(name, "there is no static busybox")
+            return None
+        return self.grub_cd(re.sub(r"\W+", "-", name), {
+            "boot/vmlinuz": kernel,
+            "boot/initrd": cpio({"bin": (0o40755, b""), "bin/busybox": (0o100755, shell),
+                                 "init": (0o100755, INIT.encode())}),
+            "boot/grub/grub.cfg": f"set timeout=0\nmenuentry l {{ linux /boot/vmlinuz {parameters}\n"
+                                  "initrd /boot/initrd }\n".encode()})
+
+    def linux(self, name, flags=()):
+        cd = self.linux_cd(name, "console=ttyS0 term=ttyS0 mitigations=off")
+        if cd:
+            self.watch(name, ["-r", "--display=none", "--memory=256M", *flags, cd],
+                       [(r"Linux version \d", b""),
+                        (r"ACPI: Using ACPI \(MADT\) for SMP configuration", b""),
+                        (r"ttyS0 at I/O 0x3f8 \(irq = 4", b""),
+                        (r"i8042 KBD port at 0x60,0x64 irq 1", b""),
+                        (r"^/ # ", b"cat /proc/interrupts\n"),
+                        (r"^ +0: +\d+ +IO-APIC +2-edge +timer", b""),
+                        (r"^ +4: +\d+ +IO-APIC +4-edge +ttyS0", b""),
+                        (r"^LOC: +[1-9]\d* +Local timer", b""),
+                        (r"(?s)\nERR: +0\b.*\n/ # ", b"poweroff -f\n"),
+                        (r"reboot: Power down", b"")], Serial(), status=0)
+
+    def linux_screen(self):
+        """Its keyboard and screen; interrupts by the table of those who know no ACPI."""
+        name = "Linux without ACPI, at its screen"
+        cd = self.linux_cd(name, "console=tty0 term=tty1 acpi=off mitigations=off")
+        if cd:
+            self.watch(name, ["-r", "--display=ansi", "--memory=256M", cd],
+                       [(r"^/ #$", b"clear; grep APIC /proc/interrupts\n"),
+                        (r"^ +0: +\d+ +IO-APIC +2-edge +timer", b""),
+                        (r"^ +1: +[1-9]\d* +IO-APIC +1-edge +i8042", b""),
+                        (r"(?s)i8042.*\n/ #\s*\Z", b"poweroff -f\n"),
+                        (r"reboot: (System halted|Power down)", b"")], status=0)
 
     def run(self):
         try:
@@ -217,7 +281,11 @@ class Images:
             self.isolinux()
             self.syslinux()
             self.ipxe()
-            self.linux()
+            self.linux("Linux: to a shell, and off")
+            self.linux_screen()
+            if FULL:
+                self.linux("Linux, interpreted", ["-j"])
+                self.linux("Linux with virtual time", ["--clock=icount"])
         finally:
             shutil.rmtree(self.dir, ignore_errors=True)
         return self.tap.finish()
@@ -227,6 +295,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--blink", required=True)
     parser.add_argument("--only", default="")
+    parser.add_argument("--kernel")
     options, flags = parser.parse_known_args()
     return Images(options, flags).run()
 

@@ -28,15 +28,6 @@ struct rig_place {
 };
 extern const struct rig_place rig_near, rig_low, rig_far, rig_paged, rig_paged_low;
 
-/* Code of 16 or 32 bits and its segments, which begin where the data do unless they are flat. */
-struct rig_segments {
-    const char *name;
-    uint32_t bits;  /* 16 or 32 */
-    uint32_t limit; /* of DS, ES and SS */
-    bool flat, real, stack32;
-    bool thorough; /* the test's: with events everywhere */
-};
-
 /* What a guest program can see of itself; memory apart. */
 struct rig_state {
     uint64_t gpr[16], rip, flags;
@@ -83,8 +74,6 @@ uint8_t *rig_data(const struct rig *r);
 
 /* 64-bit user mode, everything zero but FS, GS and the control words; the registers forgotten. */
 void rig_reset(struct rig *r);
-/* Other segments from the next reset on; NULL: as at first. */
-void rig_set_segments(struct rig *r, const struct rig_segments *segments);
 /* All code and the arenas are forgotten. */
 void rig_flush(struct rig *r);
 /* Arenas hold this many bytes from now on. */
@@ -105,6 +94,8 @@ struct blink_jit_code *rig_translate(struct rig *r, const uint8_t *bytes, size_t
                                      uint32_t max, int *error);
 /* Page and slot that blocks are on which are translated from now on; 0: none, as at first. */
 void rig_set_page(struct rig *r, uint32_t page, uint32_t slot);
+/* Code that is translated from now on counts. */
+void rig_set_counted(struct rig *r);
 /* What has been translated for `rip` and not dropped, or NULL. */
 struct blink_jit_code *rig_find(struct rig *r, uint64_t rip);
 /* Indirect branches do not find it any more; the back end drops it. */

@@ -24,7 +24,7 @@ struct blink_jit_block {
     uint64_t cs_base;               /* linear address = cs_base + rip */
     uint64_t end_rip;               /* of the byte after the last instruction */
     uint32_t mode;                  /* BLINK_MODE_* */
-    uint32_t flags;                 /* 0 */
+    uint32_t flags;                 /* BLINK_JIT_* */
     /*
      * System software, whose addresses change their meaning: which page the block stands on, by
      * linear and physical address, mode and code segment base. While blink_cpu.code_page[page_slot]
@@ -37,6 +37,13 @@ struct blink_jit_block {
     uint32_t page_slot;
 };
 #define BLINK_JIT_NO_PAGE UINT32_MAX
+/*
+ * The code counts instructions, for virtual time. It takes those that it is going to run by itself
+ * off blink_cpu.budget as it begins, or, if there are not so many, returns BLINK_EXIT_BLOCK with
+ * nothing done. Whenever it is left, interpret() called or its state recovered, those that have not
+ * begun are back. What core interprets, core counts. SYSCALL and RDTSC are core's.
+ */
+#define BLINK_JIT_COUNTED 1u
 
 /* Code for one block. Filled by translate. */
 struct blink_jit_code {

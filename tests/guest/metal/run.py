@@ -146,7 +146,7 @@ class Metal:
         missing = os.path.join(self.dir, "missing")
         self.expect("no file", ["-r", missing], 127, err=f"blink: {missing}: no such file\n".encode())
         self.expect("no such size of memory", ["--memory=4G", "-r", missing], 2,
-                    err=b"blink: --memory=4G: not a number from 1048576 to 3221225472\n"
+                    err=b"blink: --memory=4G: not a number from 1M to 3G\n"
                     b"blink: see blink --help\n")
 
     def run(self):
