@@ -38,6 +38,7 @@ static const struct row rows[] = {
     {0, "jit-swap-every", required_argument, HAND_ON, "MS",
      "for testing: rotate among several --jit while the program runs"},
     {0, "perf-map", no_argument, HAND_ON, NULL, "tell perf of translated code: /tmp/perf-PID.map"},
+    {0, "gdb-jit", no_argument, HAND_ON, NULL, "tell GDB of translated code: symbols guest_RIP"},
     {'m', "paged", no_argument, HAND_ON, NULL,
      "paged guest memory: the program is kept away from blink's own"},
     {'r', "realmode", no_argument, KEEP, NULL,

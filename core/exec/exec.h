@@ -59,6 +59,7 @@ struct exec_options {
     bool icount;                   /* time of system software is counted in instructions */
     uint64_t jit_cache;            /* most bytes of translated code; 0: the default */
     bool timed;                    /* keep struct exec_times */
+    bool perf_map, gdb_jit;        /* names of generated code for perf, for GDB */
     uint32_t jit_warm; /* runs of a block after which it is translated; 0: the default */
 };
 

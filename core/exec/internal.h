@@ -130,6 +130,7 @@ struct exec {
     struct blink_plugin *jit_self;
     struct code_arenas *arenas; /* see jit.c */
     struct exec_times times;    /* atomic */
+    struct labels *labels;      /* see labels.c; NULL: nobody wants names */
     uint32_t *heat;             /* runs of blocks that are not in the map, by address; atomic */
 
     bool system;               /* runs system software */
@@ -300,6 +301,15 @@ int64_t process_share(struct blink_cpu *parent, const struct blink_cpu *state, v
 void process_exit(struct blink_machine *machine, int32_t status);
 /* End this host process at once, with nothing of it tidied up: others may use its memory. */
 _Noreturn void process_leave(int32_t status);
+
+/* labels.c: names of generated code, if any are wanted. With exec->lock held but for the first and
+ * the last. */
+struct label;
+int labels_create(struct exec *exec);
+void labels_add(struct exec *exec, const struct label *label);
+void labels_forget(struct exec *exec); /* all code is forgotten */
+void labels_forked(struct exec *exec); /* in the child */
+void labels_destroy(struct exec *exec);
 
 /* jit.c; all with exec->lock held unless said otherwise. */
 #define JIT_WARM       2u /* runs in the interpreter before a block is translated */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "exec/internal.h"
+#include "exec/labels.h"
 #include "interp/sse/mxcsr.h"
 
 #define ARENA_SIZE  (UINT64_C(64) << 20)
@@ -252,6 +253,12 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
     return 0;
 }
 
+static void label(struct blink_machine *machine, const char *what, uint64_t rip, const void *code,
+                  size_t size) {
+    struct label l = {.at = (uintptr_t)code, .rip = rip, .size = (uint32_t)size, .what = what};
+    labels_add(machine_exec(machine), &l);
+}
+
 static void *lookup(struct blink_cpu *cpu) {
     struct block *b = vcpu_find(vcpu_of(cpu));
     struct block_info *info = b ? map_info(b) : NULL;
@@ -267,6 +274,7 @@ const struct blink_jit_host_iface jit_host_iface = {
     .code_commit = code_commit,
     .interpret = interpret,
     .lookup = lookup,
+    .label = label,
 };
 
 /* ---- translation ---- */
@@ -339,6 +347,7 @@ static void drop_all(struct exec *x) {
     if (x->jit)
         x->jit->flush(x->jit_self);
     arenas_empty(x->arenas);
+    labels_forget(x);
 }
 
 /* The arena is full: begin anew. */

@@ -54,6 +54,7 @@ static void fork_now(void *arg) {
     }
     if (!jit_fork_child(x))
         _exit(127);
+    labels_forked(x);
     pthread_mutex_unlock(&x->lock);
     pthread_cond_init(&x->ended, NULL);
     park_after_fork(x);

@@ -184,14 +184,19 @@ int exec_create(const struct exec_options *options, struct exec **out) {
     pthread_mutex_init(&x->lock, NULL);
     park_init(x);
     pthread_cond_init(&x->ended, NULL);
-    *out = x;
-    return 0;
+    rc = labels_create(x);
+    if (rc)
+        exec_destroy(x);
+    else
+        *out = x;
+    return rc;
 }
 
 void exec_destroy(struct exec *x) {
     if (!x)
         return;
     jit_destroy(x);
+    labels_destroy(x);
     while (x->vcpus)
         vcpu_destroy(x->vcpus);
     map_finish(&x->map);

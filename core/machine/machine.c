@@ -130,6 +130,8 @@ static int make_exec(struct blink_machine *m) {
         .icount = m->options.icount,
         .jit_cache = m->options.jit_cache,
         .timed = m->options.timed,
+        .perf_map = m->host.option(m, "perf-map"),
+        .gdb_jit = m->host.option(m, "gdb-jit"),
         .model = m->options.cpu_model,
         .decoder = i->ref->ops,
         .decoder_self = i->self,

@@ -220,6 +220,8 @@ void glue_write(struct blink_plugin *self, const struct blink_jit_space *space) 
     g->end = emit_here(&e);
     self->writable[space->arena] = (intptr_t)space->rw - (intptr_t)space->rx;
     self->api.code_commit(self->host->machine, space, e.at);
+    if (self->api.label)
+        self->api.label(self->host->machine, "glue", 0, space->rx, e.at);
     __atomic_store_n(&g->made, true, __ATOMIC_RELEASE);
     if (self->any)
         return;

@@ -220,8 +220,6 @@ struct blink_plugin {
         uint64_t region;
         uint32_t arena;
     } home[HOMES];
-    void *perf_map;         /* FILE of --perf-map, or NULL */
-    int64_t perf_pid;       /* the process it is of */
     const struct glue *any; /* the first made, whose miss fills the table; NULL: none yet */
     struct gen gen;
 };
@@ -297,11 +295,6 @@ void branch_compare(struct emit *e, uint64_t rip, uint64_t other);
 bool branch_emit(struct gen *g, const struct blink_insn *i);
 /* JMP rel32 of exit `exit`, its displacement aligned. */
 void branch_exit(struct gen *g, uint32_t exit, uint64_t rip);
-
-/* perf.c: /tmp/perf-PID.map, by which perf names code. A child of fork writes none. */
-void perf_open(struct blink_plugin *self);
-void perf_close(struct blink_plugin *self);
-void perf_code(struct blink_plugin *self, const struct code *code);
 
 /* translate.c */
 int translate_block(struct blink_plugin *self, const struct blink_jit_block *block,

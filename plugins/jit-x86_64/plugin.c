@@ -57,7 +57,6 @@ static void flush(struct blink_plugin *self) {
 }
 
 static void deactivate(struct blink_plugin *self) {
-    perf_close(self);
     if (self->by_id)
         flush(self);
     release(self->by_id, LIST_BYTES);
@@ -92,8 +91,6 @@ static int activate(struct blink_plugin *self) {
     }
     if (!ok)
         deactivate(self);
-    else
-        perf_open(self);
     return ok ? 0 : -ENOMEM;
 }
 

@@ -323,6 +323,13 @@ static void put_id(struct gen *g) {
     g->hot.at = 0;
 }
 
+static void name_code(const struct blink_plugin *self, const struct code *code) {
+    static const char *const names[KINDS] = {[HOT] = "guest", [COLD] = "exits"};
+    for (uint32_t k = 0; self->api.label && k < KINDS; k++)
+        self->api.label(self->host->machine, names[k], code->rip, (void *)(uintptr_t)code->at[k],
+                        code->size[k]);
+}
+
 static int place_code(struct gen *g, struct code **out) {
     struct blink_plugin *self = g->self;
     struct code *code = g->code;
@@ -349,7 +356,7 @@ static int place_code(struct gen *g, struct code **out) {
     keep(&self->list[arena][HOT], code, CODE_ID + code->size[HOT]);
     keep(&self->list[arena][COLD], code, code->size[COLD]);
     self->by_id[self->ids++] = code;
-    perf_code(self, code);
+    name_code(self, code);
     *out = code;
     return 0;
 }

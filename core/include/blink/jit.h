@@ -91,6 +91,14 @@ struct blink_jit_host_iface {
     uint32_t (*interpret)(struct blink_cpu *cpu, const struct blink_insn *insn);
     /* Host code for the block at the CPU's (rip, mode), or NULL: for indirect branches. [vcpu] */
     void *(*lookup)(struct blink_cpu *cpu);
+    /*
+     * A piece of code is there now, until flush: `size` bytes that run at `code`. It is called
+     * WHAT_RIP (hexadecimal), or WHAT if rip is 0, where somebody wants names (perf, GDB). `what`
+     * is short and constant; that of a block's instructions is "guest". Cheap if nobody does.
+     * [vcpu, under the translation lock]
+     */
+    void (*label)(struct blink_machine *machine, const char *what, uint64_t rip, const void *code,
+                  size_t size);
 };
 
 struct blink_jit_ops {
