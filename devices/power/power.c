@@ -19,13 +19,15 @@
 #define PORT_EVENT    0x600u
 #define PORT_PM       0x604u
 #define PORT_TIMER    0x608u
-#define PORT_RESET    0xcf9u
+#define PORT_CONFIG   0xcf8u
 #define PORT_SHUTDOWN 0x8900u
 
 /* Port 0x92: bit 0 resets, bit 1 is the gate. */
 #define A20_RESET 1u
 #define A20_OPEN  2u
-/* 0xCF9: a rise of bit 2 resets. */
+/* 0xCF9: a rise of bit 2 resets. A byte of its own in the address register of PCI's configuration,
+ * of which there is none; who looks for PCI writes that one whole. */
+#define AT_RESET  1u
 #define RESET_CPU 4u
 /* ACPI 6.4, 4.8.3. 0x604: the chips are in ACPI mode, always; sleep enable, whose type does not
  * matter. */
@@ -105,12 +107,12 @@ static void write_pm(struct blink_plugin *self, uint64_t offset, uint32_t size, 
 }
 
 static uint64_t read_reset(struct blink_plugin *self, uint64_t offset, uint32_t size) {
-    (void)offset, (void)size;
-    return self->reset;
+    return size == 1 && offset == AT_RESET ? self->reset : UINT64_MAX;
 }
 
 static void write_reset(struct blink_plugin *self, uint64_t offset, uint32_t size, uint64_t value) {
-    (void)offset, (void)size;
+    if (size != 1 || offset != AT_RESET)
+        return;
     bool rises = (value & RESET_CPU) && !(self->reset & RESET_CPU);
     self->reset = (uint8_t)(value & ~RESET_CPU);
     if (rises)
@@ -136,7 +138,7 @@ static const struct {
 } ranges[] = {
     {PORT_A20, 1, read_a20, write_a20},       {PORT_EXIT, 4, NULL, write_exit},
     {PORT_EVENT, 4, read_event, write_event}, {PORT_PM, 2, read_pm, write_pm},
-    {PORT_TIMER, 4, read_timer, NULL},        {PORT_RESET, 1, read_reset, write_reset},
+    {PORT_TIMER, 4, read_timer, NULL},        {PORT_CONFIG, 4, read_reset, write_reset},
     {PORT_SHUTDOWN, 1, NULL, write_shutdown},
 };
 

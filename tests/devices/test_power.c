@@ -100,6 +100,15 @@ static void test_reset_control(void **state) {
     fakehost_port_write(f->fh, 0xcf9, 1, 0xe);
     assert_string_equal(record, "reset0 reset0 ");
     assert_int_equal(fakehost_port_read(f->fh, 0xcf9, 1), 0xa);
+    /* A search for PCI writes to the same place, and finds nothing. */
+    record[0] = 0;
+    fakehost_port_write(f->fh, 0xcf8, 4, 0x80000400);
+    assert_int_equal(fakehost_port_read(f->fh, 0xcf8, 4), 0xffffffff);
+    fakehost_port_write(f->fh, 0xcf8, 2, 0x0400);
+    fakehost_port_write(f->fh, 0xcfb, 1, 4);
+    assert_int_equal(fakehost_port_read(f->fh, 0xcfb, 1), 0xff);
+    assert_string_equal(record, "");
+    assert_int_equal(fakehost_port_read(f->fh, 0xcf9, 1), 0xa);
 }
 
 static void test_exit_status(void **state) {
