@@ -162,13 +162,22 @@ static uint64_t *msr_field(struct blink_cpu *cpu, uint32_t msr) {
     }
 }
 
+/* Registers that every processor has and nobody asks CPUID for, and which say that there is
+ * nothing: platform, microcode that was loaded, ranges of memory types and what they are by
+ * default, banks of machine checks and what happened. Those of state can be written, and stay as
+ * they are. Intel SDM volume 4, table 2-2. */
+static bool is_empty(uint32_t msr) {
+    return msr == 0x17 || msr == 0x8b || msr == 0xfe || msr == 0x179 || msr == 0x17a ||
+           msr == 0x2ff;
+}
+
 bool cpu_read_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t *out) {
     uint64_t *field = msr_field(cpu, msr);
     if (msr == 0x1b && !cpu->apic_base)
         return false;
     if (msr == 0x10)
         *out = cpu_tsc(cpu);
-    else if (msr == 0x8b) /* asked of Intel's processors: no microcode was loaded */
+    else if (is_empty(msr))
         *out = 0;
     else if (msr == 0xc0000103)
         *out = cpu->tsc_aux;
@@ -215,8 +224,8 @@ bool cpu_write_msr(struct blink_cpu *cpu, uint32_t msr, uint64_t value) {
         cpu->tsc_aux = (uint32_t)value;
         return true;
     }
-    if (msr == 0x8b)
-        return true;
+    if (is_empty(msr))
+        return msr == 0x8b || msr == 0x17a || msr == 0x2ff;
     if (msr == 0x1b)
         return cpu->apic_base && set_apic_base(cpu, value);
     if (!field || (wants_canonical(msr) && !cpu_canonical(value)) ||

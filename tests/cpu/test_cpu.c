@@ -319,12 +319,22 @@ static void test_msr_apic_base(void **state) {
     assert_false(cpu_write_msr(cpu, 0x1b, 0xfee00800));
 }
 
-static void test_msr_microcode(void **state) {
-    uint64_t v = 1;
+/* What every processor has, and here says that there is nothing. */
+static void test_empty_msrs(void **state) {
+    static const struct {
+        uint32_t msr;
+        bool written;
+    } rows[] = {{0x17, false},  {0x8b, true},  {0xfe, false},
+                {0x179, false}, {0x17a, true}, {0x2ff, true}};
+    uint64_t v;
     (void)state;
-    assert_true(cpu_write_msr(cpu, 0x8b, 0));
-    assert_true(cpu_read_msr(cpu, 0x8b, &v));
-    assert_int_equal(v, 0);
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+        assert_int_equal(cpu_write_msr(cpu, rows[k].msr, 0xc06), rows[k].written);
+        assert_true(cpu_read_msr(cpu, rows[k].msr, &v));
+        assert_int_equal(v, 0);
+    }
+    assert_false(cpu_read_msr(cpu, 0x200, &v));
+    assert_false(cpu_write_msr(cpu, 0x400, 0));
 }
 
 static void leaf(uint32_t n, uint32_t sub, uint32_t out[4]) {
@@ -396,7 +406,7 @@ int main(void) {
         CPU_TEST(test_msrs),          CPU_TEST(test_msr_efer),
         CPU_TEST(test_msr_tsc),       CPU_TEST(test_msr_pat),
         CPU_TEST(test_cpuid),         CPU_TEST(test_random),
-        CPU_TEST(test_msr_apic_base), CPU_TEST(test_msr_microcode),
+        CPU_TEST(test_msr_apic_base), CPU_TEST(test_empty_msrs),
     };
     return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);
 }
