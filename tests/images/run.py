@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Suite images: system software that others wrote, in TAP.
 
-usage: run.py --blink PATH [--only TEXT] [--kernel FILE] [OPTION of blink]...
+usage: run.py --blink PATH [--only TEXT] [--kernels DIR] [OPTION of blink]...
 Images are made here of what Debian's packages bring; a case that lacks something is skipped and
 names it. Each is watched on its screen or serial port until it shows what is expected, and ends
-itself then or is ended by a signal. The kernel is FILE, which `./dev test` fetches, or one of /boot.
+itself then or is ended by a signal. Kernels are in DIR, where `./dev test` puts them, or in /boot.
 """
 
 import argparse
@@ -117,8 +117,7 @@ class Images:
     def __init__(self, options, flags):
         self.tap = blinktest.Tap()
         self.only = options.only
-        self.kernels = [options.kernel] if options.kernel else []
-        self.kernels += sorted(glob.glob("/boot/vmlinuz-*")) + ["/boot/vmlinuz"]
+        self.kernels = options.kernels
         self.blink = [os.path.abspath(options.blink)] + flags
         self.dir = tempfile.mkdtemp(prefix="blink-images-")
 
@@ -229,26 +228,32 @@ class Images:
             self.watch(name, ["-r", "--display=ansi", IPXE],
                        [(r"iPXE \d+\.\d+", b""), (r"Features:.*ELF", b"")])
 
-    def linux_cd(self, name, parameters):
-        """Debian's kernel with a shell of busybox, or None."""
-        found = [k for k in self.kernels if os.path.exists(k)]
-        kernel, busybox = (found or self.kernels)[0], shutil.which("busybox") or "busybox"
-        if self.lacks(name, [GRUB, kernel, busybox], ["grub-mkrescue", "xorriso", "mformat"]):
+    def kernel(self, name, installed):
+        """That of --kernels, or one of /boot."""
+        found = sorted(glob.glob(os.path.join("/boot", installed)))
+        own = os.path.join(self.kernels, name)
+        return found[0] if found and not os.path.exists(own) else own
+
+    def linux_cd(self, name, entry, *kernels):
+        """A CD that boots kernels with a shell of busybox, or None."""
+        busybox = shutil.which("busybox") or "busybox"
+        if self.lacks(name, [GRUB, *kernels, busybox], ["grub-mkrescue", "xorriso", "mformat"]):
             return None
         with open(busybox, "rb") as f:
             shell = f.read()
         if b"/ld-linux" in shell[:4096]:
             self.tap.skip(name, "there is no static busybox")
             return None
+        files = {f"boot/{k}": kernel for k, kernel in enumerate(kernels)}
         return self.grub_cd(re.sub(r"\W+", "-", name), {
-            "boot/vmlinuz": kernel,
+            **files,
             "boot/initrd": cpio({"bin": (0o40755, b""), "bin/busybox": (0o100755, shell),
                                  "init": (0o100755, INIT.encode())}),
-            "boot/grub/grub.cfg": f"set timeout=0\nmenuentry l {{ linux /boot/vmlinuz {parameters}\n"
-                                  "initrd /boot/initrd }\n".encode()})
+            "boot/grub/grub.cfg": f"set timeout=0\nmenuentry k {{\n{entry}\n}}\n".encode()})
 
     def linux(self, name, flags=()):
-        cd = self.linux_cd(name, "console=ttyS0 term=ttyS0 mitigations=off")
+        cd = self.linux_cd(name, "linux /boot/0 console=ttyS0 term=ttyS0 mitigations=off\n"
+                           "initrd /boot/initrd", self.kernel("vmlinuz", "vmlinuz*"))
         if cd:
             self.watch(name, ["-r", "--display=none", "--memory=256M", *flags, cd],
                        [(r"Linux version \d", b""),
@@ -265,7 +270,8 @@ class Images:
     def linux_screen(self):
         """Its keyboard and screen; interrupts by the table of those who know no ACPI."""
         name = "Linux without ACPI, at its screen"
-        cd = self.linux_cd(name, "console=tty0 term=tty1 acpi=off mitigations=off")
+        cd = self.linux_cd(name, "linux /boot/0 console=tty0 term=tty1 acpi=off mitigations=off\n"
+                           "initrd /boot/initrd", self.kernel("vmlinuz", "vmlinuz*"))
         if cd:
             self.watch(name, ["-r", "--display=ansi", "--memory=256M", cd],
                        [(r"^/ #$", b"clear; grep APIC /proc/interrupts\n"),
@@ -273,6 +279,22 @@ class Images:
                         (r"^ +1: +[1-9]\d* +IO-APIC +1-edge +i8042", b""),
                         (r"(?s)i8042.*\n/ #\s*\Z", b"poweroff -f\n"),
                         (r"reboot: (System halted|Power down)", b"")], status=0)
+
+    def xen(self):
+        """A hypervisor, and Linux in a machine of its making, whose kernel runs in ring 3."""
+        name = "Xen, and Linux on it"
+        cd = self.linux_cd(name, "multiboot2 /boot/0 console=com1 com1=115200,8n1 dom0_mem=384M\n"
+                           "module2 /boot/1 console=hvc0 term=hvc0\nmodule2 /boot/initrd",
+                           self.kernel("xen.gz", "xen*.gz"), self.kernel("vmlinuz", "vmlinuz*"))
+        if cd:
+            self.watch(name, ["-r", "--display=none", "--memory=768M", cd],
+                       [(r"\(XEN\) Platform timer is \S+ ACPI PM Timer", b""),
+                        (r"\(XEN\) ENABLING IO-APIC IRQs", b""),
+                        (r"Hypervisor detected: Xen PV", b""),
+                        (r"^/ # ", b"cat /proc/interrupts\n"),
+                        (r"^ +1: +\d+ +xen-pirq +-ioapic-edge +i8042", b""),
+                        (r"(?s)\nERR: +0\b.*\n/ # ", b"poweroff -f\n"),
+                        (r"\(XEN\) Entering ACPI S5 state", b"")], Serial(), status=0)
 
     def run(self):
         try:
@@ -283,9 +305,10 @@ class Images:
             self.ipxe()
             self.linux("Linux: to a shell, and off")
             self.linux_screen()
+            self.linux("Linux with virtual time", ["--clock=icount"])
+            self.xen()
             if FULL:
                 self.linux("Linux, interpreted", ["-j"])
-                self.linux("Linux with virtual time", ["--clock=icount"])
         finally:
             shutil.rmtree(self.dir, ignore_errors=True)
         return self.tap.finish()
@@ -295,7 +318,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--blink", required=True)
     parser.add_argument("--only", default="")
-    parser.add_argument("--kernel")
+    parser.add_argument("--kernels", default="/boot")
     options, flags = parser.parse_known_args()
     return Images(options, flags).run()
 
