@@ -199,7 +199,7 @@ static void set_base(struct blink_plugin *p, uint64_t value) {
         return;
     int r = place(p, value);
     if (r < 0)
-        blink_log(p->host, BLINK_LOG_WARN, "lapic: its registers cannot be at %#llx: %s",
+        blink_log(p->host, BLINK_LOG_INFO, "lapic: its registers cannot be at %#llx: %s",
                   (unsigned long long)(value & BASE_ADDRESS), strerror(-r));
     if (was_on && !(value & BASE_ENABLED))
         lapic_clear(p);

@@ -523,6 +523,40 @@ static void test_base(void **state) {
     assert_true(fakehost_memory_claimed(f->fh, elsewhere));
 }
 
+/* Whatever is written, in whatever order: at the end it begins anew. */
+static void test_anything(void **state) {
+    struct fixture *f = *state;
+    uint64_t random = 1;
+    enable(f);
+    for (int k = 0; k < 50000; k++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint32_t reg = (uint32_t)(random >> 33) % 0x41 * 16, value = (uint32_t)(random >> 20);
+        switch (random >> 60) {
+        case 0: output(value & 1); break;
+        case 1: fakehost_nmi(f->fh); break;
+        case 2: fakehost_set_apic_base(f->fh, AT | (value & 0x900)); break;
+        case 3: fakehost_send_message(f->fh, value >> 24, value & 0xffff); break;
+        case 4: fakehost_set_priority(f->fh, value & 15); break;
+        case 5: fakehost_advance(f->fh, value % 10000); break;
+        case 6: put(f, SVR, 0x1ff); break;
+        case 7: put(f, EOI, 0); break;
+        case 8: get(f, reg); break;
+        case 9:
+        case 10: take(f); break;
+        default: put(f, reg, value); break;
+        }
+    }
+    output(0);
+    f->ops->reset(f->device);
+    assert_int_equal(fakehost_intr(f->fh), 0);
+    assert_int_equal(fakehost_timers(f->fh), 0);
+    for (uint32_t reg = ISR; reg < ESR; reg += 16)
+        assert_int_equal(get(f, reg), 0);
+    put(f, SVR, 0x1ff);
+    ask(f, 0x30);
+    assert_int_equal(take(f), 0x30);
+}
+
 static void test_life(void **state) {
     struct fixture *f = *state;
     struct blink_plugin *other = NULL;
@@ -573,8 +607,8 @@ int main(void) {
         DEVICE_TEST(test_errors),       DEVICE_TEST(test_virtual_wire),
         DEVICE_TEST(test_pins),         DEVICE_TEST(test_one_shot),
         DEVICE_TEST(test_periodic),     DEVICE_TEST(test_divisors),
-        DEVICE_TEST(test_base),         DEVICE_TEST(test_life),
-        DEVICE_TEST(test_hosts),
+        DEVICE_TEST(test_base),         DEVICE_TEST(test_anything),
+        DEVICE_TEST(test_life),         DEVICE_TEST(test_hosts),
     };
     return cmocka_run_group_tests_name("lapic", tests, NULL, NULL);
 }

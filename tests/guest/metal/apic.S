@@ -57,6 +57,7 @@ in64:
     movw %ax, %es
     movw %ax, %ss
     movl $idt, %edi
+    gate 2, on_nmi
     gate 0x20, on_wire
     gate TIMER, on_timer
     gate KEY, on_key
@@ -113,6 +114,15 @@ in64:
     apic_write 0x300, 0x4000 + SELF
     await 'i'
     putc 'i'
+    # What cannot be masked needs no flag, and no end. It may take its time.
+    apic_write 0x300, 0x4400
+1:  cmpb $'N', seen
+    jne 1b
+    movb $0, seen
+    apic_read 0x100 + 0x10
+    testl %eax, %eax
+    jnz bad
+    putc 'N'
 
     # CR8 holds its class back, and is the register's upper half.
     movl $5, %eax
@@ -292,6 +302,9 @@ end_apic:
     apic_write 0xb0, 0
     popq %rbx
     popq %rax
+    iretq
+on_nmi:
+    movb $'N', seen
     iretq
 on_wire:
     pushq %rax

@@ -24,7 +24,7 @@ PROGRAMS = [
     ("long", b"RPCLtttkUsfu\n", 5),
     ("tasks", b"121c1n1f\n", 6),
     ("v86", b"viocpret\n", 7),
-    ("apic", b"ntttxichpklswmd\n", 9),
+    ("apic", b"ntttxiNchpklswmd\n", 9),
 ]
 
 CD_SECTOR = 2048
@@ -88,6 +88,10 @@ class Metal:
         path = self.file("probed.iso", cd(self.image("modes")))
         self.expect("an image is known by its name", [path], 17, PROGRAMS[0][1])
         self.expect("less memory", ["-r", "--memory=4M", path], 17, PROGRAMS[0][1])
+        path = self.file("without.iso", cd(self.image("apic")))
+        self.expect("without an APIC CPUID has none", ["-r", "--device=none", "--device=uart",
+                                                       "--device=power", "--device=ioapic", path],
+                    1, b"!")
         self.expect("reset and power", ["-r", self.file("reset.img", self.image("reset"))], 0,
                     b"012\n")
         path = self.file("reset.floppy", self.image("reset"), 1440 << 10)
