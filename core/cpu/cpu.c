@@ -17,6 +17,12 @@
 #define ATTR_BIG  0x4000
 #define ATTR_GRAN 0x8000
 
+#define ATTR_RW        0x0002 /* writable data, readable code */
+#define ATTR_DOWN      0x0004 /* data: expands down */
+#define ATTR_TYPE_CODE 0x0008
+#define ATTR_S         0x0010 /* code or data */
+#define ATTR_PRESENT   0x0080
+
 void cpu_set_segment(struct blink_cpu *cpu, uint32_t seg, uint16_t selector, uint64_t base,
                      uint32_t limit, uint16_t attr) {
     struct blink_seg *s = &cpu->seg[seg];
@@ -36,6 +42,38 @@ static uint32_t forbidden(const struct blink_cpu *cpu) {
     if ((cpu->cr0 & CR0_TS) || !(cpu->cr4 & CR4_OSXSAVE) || (cpu->xcr0 & 6) != 6)
         mode |= BLINK_MODE_NOAVX;
     return mode;
+}
+
+/* Expands up, and in protected mode is there and can be written. */
+static bool is_plain(const struct blink_cpu *cpu, uint32_t seg, uint32_t mode) {
+    uint16_t attr = cpu->seg[seg].attr;
+    if ((attr & (ATTR_S | ATTR_TYPE_CODE | ATTR_DOWN)) == (ATTR_S | ATTR_DOWN))
+        return false;
+    return !(mode & BLINK_MODE_PROT) ||
+           (attr & (ATTR_PRESENT | ATTR_TYPE_CODE | ATTR_RW)) == (ATTR_PRESENT | ATTR_RW);
+}
+
+static bool is_plain_code(const struct blink_cpu *cpu, uint32_t mode) {
+    const struct blink_seg *s = &cpu->seg[BLINK_SEG_CS];
+    bool down = (s->attr & (ATTR_S | ATTR_TYPE_CODE | ATTR_DOWN)) == (ATTR_S | ATTR_DOWN);
+    bool readable = !(mode & BLINK_MODE_PROT) || (s->attr & ATTR_RW);
+    return !down && readable && s->limit >= (mode & BLINK_MODE_BITS32 ? UINT32_MAX : 0xffff);
+}
+
+/* What 16- and 32-bit code need not look at again. In real mode bases change without a word. */
+static uint32_t segments(const struct blink_cpu *cpu, uint32_t mode) {
+    static const uint8_t list[] = {BLINK_SEG_CS, BLINK_SEG_DS, BLINK_SEG_ES, BLINK_SEG_SS};
+    bool plain = is_plain_code(cpu, mode), flat = mode & BLINK_MODE_PROT, whole = true;
+    for (uint32_t k = 0; k < sizeof list; k++) {
+        const struct blink_seg *s = &cpu->seg[list[k]];
+        plain = plain && (list[k] == BLINK_SEG_CS || is_plain(cpu, list[k], mode));
+        whole = whole && s->limit >= 0xffff;
+        flat = flat && s->base == 0 && s->limit == UINT32_MAX;
+    }
+    return (plain ? BLINK_MODE_PLAIN : 0) | (plain && whole ? BLINK_MODE_WHOLE : 0) |
+           (plain && flat ? BLINK_MODE_FLAT : 0) |
+           (is_plain(cpu, BLINK_SEG_FS, mode) ? BLINK_MODE_PLAINFS : 0) |
+           (is_plain(cpu, BLINK_SEG_GS, mode) ? BLINK_MODE_PLAINGS : 0);
 }
 
 void cpu_update_mode(struct blink_cpu *cpu) {
@@ -58,6 +96,8 @@ void cpu_update_mode(struct blink_cpu *cpu) {
         mode |= BLINK_MODE_SS32;
     if (cpu->cpl == 3)
         mode |= BLINK_MODE_CPL3;
+    if (!(mode & BLINK_MODE_BITS64))
+        mode |= segments(cpu, mode);
     cpu->mode = mode | forbidden(cpu);
 }
 

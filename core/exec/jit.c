@@ -242,8 +242,8 @@ static uint32_t interpret(struct blink_cpu *cpu, const struct blink_insn *insn) 
     cpu->exit_reason = BLINK_EXIT_NONE;
     if (reason != BLINK_EXIT_BLOCK)
         return reason;
-    if (v->exec->system &&
-        (cpu->mode != mode || cpu->seg[BLINK_SEG_CS].base != cs_base || system_waits(v)))
+    if (cpu->mode != mode || cpu->seg[BLINK_SEG_CS].base != cs_base ||
+        (v->exec->system && system_waits(v)))
         return BLINK_EXIT_BLOCK;
     /* What called attention meanwhile did not find generated code to leave. */
     if (__atomic_load_n(&cpu->attention, __ATOMIC_SEQ_CST) & ~BLINK_ATTN_CLOCK)

@@ -78,6 +78,7 @@ void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, 
         if (cpu->mode & BLINK_MODE_VM86) {
             s->limit = 0xffff;
             s->attr = 0x00f3;
+            cpu_update_mode(cpu);
         }
         return;
     }
@@ -87,10 +88,9 @@ void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, 
         if (seg == BLINK_SEG_SS && !allowed)
             RAISE(BLINK_EXC_GP, 0);
         *s = (struct blink_seg){0, 0, selector, 0};
-        if (seg == BLINK_SEG_SS) {
+        if (seg == BLINK_SEG_SS)
             s->attr = (uint16_t)(cpu->cpl << 5);
-            cpu_update_mode(cpu);
-        }
+        cpu_update_mode(cpu);
         return;
     }
     if (!INTERP_FN(read_descriptor)(cpu, i, selector, &d))
@@ -109,8 +109,7 @@ void INTERP_FN(load_segment)(struct blink_cpu *cpu, const struct blink_insn *i, 
         RAISE(seg == BLINK_SEG_SS ? BLINK_EXC_SS : BLINK_EXC_NP, code);
     mark_accessed(cpu, i, &n);
     *s = n;
-    if (seg == BLINK_SEG_SS)
-        cpu_update_mode(cpu);
+    cpu_update_mode(cpu);
 }
 
 struct blink_seg INTERP_FN(code_segment)(struct blink_cpu *cpu, const struct blink_insn *i,

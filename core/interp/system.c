@@ -420,23 +420,24 @@ static void shadow_if_ss(struct blink_cpu *cpu, uint32_t seg) {
 }
 HANDLER(mov_to_segment) {
     uint32_t seg = i->opnd[0].reg;
+    uint32_t mode = cpu->mode;
     if (seg == BLINK_SEG_CS)
         RAISE(BLINK_EXC_UD, 0);
     INTERP_FN(load_segment)(cpu, i, seg, read_selector(cpu, i, 1));
     shadow_if_ss(cpu, seg);
-    if (seg == BLINK_SEG_SS)
+    if (seg == BLINK_SEG_SS || cpu->mode != mode)
         return leave_next(cpu, i);
     CHAIN(i + 1, BLOCK_FALL, next_rip(i));
 }
 HANDLER(pop_segment) {
-    uint32_t seg = i->opnd[0].reg, width = stack_width(cpu);
+    uint32_t seg = i->opnd[0].reg, width = stack_width(cpu), mode = cpu->mode;
     uint16_t v = (uint16_t)stack_peek(cpu, i, i->opsize, 0);
     /* SP moves as wide as the old stack is. */
     uint64_t sp = cpu->gpr[BLINK_RSP] + i->opsize;
     INTERP_FN(load_segment)(cpu, i, seg, v);
     put_sized(cpu, BLINK_RSP, width, sp);
     shadow_if_ss(cpu, seg);
-    if (seg == BLINK_SEG_SS)
+    if (seg == BLINK_SEG_SS || cpu->mode != mode)
         return leave_after(cpu, i);
     NEXT();
 }
@@ -445,12 +446,13 @@ HANDLER(load_far_pointer) {
                                      BLINK_SEG_GS};
     uint64_t m = ea(cpu, i), v = ld_sized(cpu, i, m, i->opsize);
     uint16_t selector = ld16(cpu, i, m + i->opsize);
+    uint32_t mode = cpu->mode;
     INTERP_FN(load_segment)(cpu, i, seg_of[i->op - BLINK_OP_LDS], selector);
     put_sized(cpu, i->opnd[0].reg, i->opsize, v);
-    if (i->op == BLINK_OP_LSS) {
+    if (i->op == BLINK_OP_LSS)
         shadow_if_ss(cpu, BLINK_SEG_SS);
+    if (i->op == BLINK_OP_LSS || cpu->mode != mode)
         return leave_after(cpu, i);
-    }
     NEXT();
 }
 HANDLER(bound) {

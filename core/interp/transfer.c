@@ -281,6 +281,7 @@ void transfer_drop_segments(struct transfer *t) {
         if ((s->selector & 0xfffc) && !conforming && (s->attr >> 5 & 3u) < cpu->cpl)
             *s = (struct blink_seg){0, 0, 0, 0};
     }
+    cpu_update_mode(cpu);
 }
 
 void transfer_v86_segment(struct blink_cpu *cpu, uint32_t seg, uint16_t selector) {

@@ -121,7 +121,7 @@ static struct code *code_of(const struct blink_plugin *self, uint64_t entry) {
 static uint64_t look_up(struct blink_plugin *self, struct blink_cpu *cpu) {
     uint64_t entry = (uintptr_t)self->api.lookup(cpu);
     struct code *code = entry ? code_of(self, entry) : NULL;
-    if (code && code->page != BLINK_JIT_NO_PAGE)
+    if (code && code->page != BLINK_JIT_NO_PAGE && !code->lone)
         publish(self, code);
     return entry;
 }

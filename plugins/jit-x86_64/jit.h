@@ -119,6 +119,7 @@ struct code {
         gate; /* likewise: the way in from other pages, 0: none; RCX is in its slot, but for the */
     uint16_t gate_end; /* first instruction */
     uint32_t page;     /* blink_jit_block.page */
+    bool lone;         /* the tables must not name it: they know no modes */
     uint16_t count; /* counted code: what it takes off the budget; guest_at has its instructions */
     uint16_t link[2]; /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
     uint16_t stub[2]; /* offset in the cold piece of what it leads to while not linked */
@@ -174,6 +175,8 @@ struct glue {
     uint64_t miss_checked, miss_end;
 };
 
+#define PAGED_MISSES 4u /* most look-ups and checks of an instruction in paged memory */
+
 /* A block under translation. */
 struct gen {
     struct blink_plugin *self;
@@ -183,12 +186,13 @@ struct gen {
     struct emit hot, cold;
     uint32_t id;
     bool paged;
+    bool legacy;         /* 16- or 32-bit code */
     uint32_t held;       /* registers whose values are in their slots, a bit each */
     uint32_t fresh;      /* registers whose slots have the values they have, or had when held */
     uint8_t order[16];   /* paged: registers, the one that the block uses least first */
     uint64_t literal;    /* constant of 8 bytes that the code wants in its tail; 0: none */
     uint32_t literal_at; /* offset of the displacement that shall reach it */
-    uint32_t miss[BLINK_BLOCK_MAX_INSNS * 2]; /* ends of the jumps of failed look-ups */
+    uint32_t miss[BLINK_BLOCK_MAX_INSNS * PAGED_MISSES]; /* ends of the jumps of failed look-ups */
     uint32_t misses;
     bool counted;
     uint32_t subtracted,
@@ -278,6 +282,24 @@ bool operand_emit(struct emit *e, const struct blink_insn *i, const struct where
 
 /* paged.c: the same for paged memory. */
 #define PAGED_ROOM 320u /* bytes for the worst instruction */
+/* An address of the guest, and what is done there. */
+struct access {
+    uint8_t base, index, scale, seg;
+    uint8_t addrsize;
+    bool write;
+    uint32_t size;
+    int64_t disp;
+};
+struct access paged_operand(const struct blink_insn *i, const struct blink_operand *o);
+/* Its address has parts that the operand does not show. `o`: its memory operand, or NULL. */
+bool paged_is_refused(const struct blink_insn *i, const struct blink_operand *o);
+/* A register that is not busy, or NO_REG; of the low eight if `low`. One that is held already costs
+ * nothing. */
+uint32_t paged_borrow(const struct gen *g, uint32_t busy, bool low);
+/* v = what is to be added to linear address base + disp where it is in the TLB. RCX is held. */
+void paged_look(struct gen *g, uint32_t base, int32_t disp, uint32_t v, const struct access *a);
+/* Unless ECX is zero the instruction is the interpreter's. RCX is held. */
+void paged_miss_unless_zero(struct gen *g);
 void paged_begin(struct gen *g);
 bool paged_insn(struct gen *g, const struct blink_insn *i);
 /* Load its memory operand of 8 bytes into R11. RCX and R11 are held. */
@@ -286,6 +308,29 @@ bool paged_load_r11(struct gen *g, const struct blink_insn *i);
 bool paged_push(struct gen *g, uint64_t value);
 /* R11, which is held, from the top of the stack. */
 bool paged_top_r11(struct gen *g);
+
+/* legacy.c: an instruction of 16- or 32-bit code that is not a branch, in paged memory. */
+#define LEGACY_ROOM 448u /* bytes for the worst instruction */
+/* Bytes of the stack pointer in this mode. */
+static inline uint32_t legacy_stack_width(uint32_t mode) {
+    return mode & BLINK_MODE_SS32 ? 4 : 2;
+}
+bool legacy_insn(struct gen *g, const struct blink_insn *i);
+/* Push a return address of the instruction's operand size. Leaves what it borrows held, and the
+ * stack pointer to be moved. R11 is left alone. */
+bool legacy_push(struct gen *g, const struct blink_insn *i, uint64_t value);
+/* R11, which is held, from the top of the stack or the instruction's memory operand. */
+bool legacy_top_r11(struct gen *g, const struct blink_insn *i);
+bool legacy_load_r11(struct gen *g, const struct blink_insn *i);
+/* The stack pointer moves. */
+void legacy_move_stack(struct gen *g, int32_t by);
+
+/* legacy_encode.c: an instruction of 16- or 32-bit code as the host's, with `w` for its memory
+ * operand if it has one; false: that cannot be encoded. */
+bool legacy_encode(struct emit *e, const struct blink_insn *i, const struct where *w);
+
+/* legacy_branch.c */
+bool legacy_branch(struct gen *g, const struct blink_insn *i);
 
 /* branch.c */
 /* To the landing of the block at the RIP in R11. RCX and R11 are held. */

@@ -13,15 +13,6 @@ _Static_assert(BLINK_TLB_ENTRIES == 65536 && BLINK_TLB_BIAS == 1u << 27,
 
 #define TLB(field) CPU(tlb.field)
 
-/* An address of the guest, and what is done there. */
-struct access {
-    uint8_t base, index, scale, seg;
-    uint8_t addrsize;
-    bool write;
-    uint32_t size;
-    int64_t disp;
-};
-
 static bool fits32(int64_t v) {
     return v == (int32_t)v;
 }
@@ -48,9 +39,7 @@ void paged_begin(struct gen *g) {
         g->order[n++] = NO_REG;
 }
 
-/* A register that is not busy; of the low eight if `low`. One that is held already costs nothing.
- */
-static uint32_t borrow(const struct gen *g, uint32_t busy, bool low) {
+uint32_t paged_borrow(const struct gen *g, uint32_t busy, bool low) {
     uint32_t found = NO_REG;
     for (uint32_t k = 0; k < 16 && g->order[k] != NO_REG; k++) {
         uint32_t reg = g->order[k];
@@ -98,14 +87,20 @@ static void load_entry(struct emit *e, uint32_t reg, uint32_t table) {
     emit_rm(e, 0x8b, reg, &w);
 }
 
+void paged_miss_unless_zero(struct gen *g) {
+    static const uint8_t hit[] = {0x67, 0xe3, 0x05, 0xe9}; /* jecxz over the jmp */
+    emit_bytes(&g->hot, hit, sizeof hit);
+    emit32(&g->hot, 0);
+    g->miss[g->misses++] = g->hot.at;
+}
+
 /*
  * By the entry of the last byte's page, the first byte must be in that page: RCX gets what is zero
  * from bit 27 on if so, and of that bits 27 to 58 are looked at. (An address that differs in a
  * higher bit alone is not canonical, and neither is the host's that comes of it.)
  */
-static void look(struct gen *g, uint32_t base, int32_t disp, uint32_t v, const struct access *a) {
-    static const uint8_t index[] = {0x0f, 0xb7, 0xc9};     /* movzx ecx, cx */
-    static const uint8_t hit[] = {0x67, 0xe3, 0x05, 0xe9}; /* jecxz over the jmp */
+void paged_look(struct gen *g, uint32_t base, int32_t disp, uint32_t v, const struct access *a) {
+    static const uint8_t index[] = {0x0f, 0xb7, 0xc9}; /* movzx ecx, cx */
     struct emit *e = &g->hot;
     int32_t last = disp + (int32_t)a->size - 1;
     if (last)
@@ -116,9 +111,7 @@ static void look(struct gen *g, uint32_t base, int32_t disp, uint32_t v, const s
     load_entry(e, BLINK_RCX, a->write ? TLB(write) : TLB(read));
     emit_lea(e, BLINK_RCX, base, BLINK_RCX, disp + (int32_t)BLINK_TLB_BIAS);
     emit_rorx(e, BLINK_RCX, BLINK_RCX, 27);
-    emit_bytes(e, hit, sizeof hit);
-    emit32(e, 0);
-    g->miss[g->misses++] = e->at;
+    paged_miss_unless_zero(g);
 }
 
 /* *out: where the host has it, for as long as nothing else is looked up. RCX is held afterwards,
@@ -132,8 +125,8 @@ static bool find(struct gen *g, const struct access *a, uint32_t busy, bool low,
         return false;
     track_restore(g, in);
     busy |= in | BIT(BLINK_RCX) | BIT(BLINK_RSP);
-    t = simple ? a->base : borrow(g, busy, low);
-    uint32_t v = t == NO_REG ? NO_REG : borrow(g, busy | BIT(t), low);
+    t = simple ? a->base : paged_borrow(g, busy, low);
+    uint32_t v = t == NO_REG ? NO_REG : paged_borrow(g, busy | BIT(t), low);
     if (v == NO_REG || (low && t >= 8))
         return false;
     int32_t disp = simple ? (int32_t)a->disp : 0;
@@ -142,12 +135,12 @@ static bool find(struct gen *g, const struct access *a, uint32_t busy, bool low,
         compute(&g->hot, a, t, v);
     }
     track_hold(g, BIT(BLINK_RCX) | BIT(v));
-    look(g, t, disp, v, a);
+    paged_look(g, t, disp, v, a);
     *out = (struct where){(uint8_t)t, (uint8_t)v, 0, disp};
     return true;
 }
 
-static struct access operand_of(const struct blink_insn *i, const struct blink_operand *o) {
+struct access paged_operand(const struct blink_insn *i, const struct blink_operand *o) {
     return (struct access){.base = i->base,
                            .index = i->index,
                            .scale = i->scale,
@@ -187,7 +180,7 @@ static void store_imm(struct emit *e, const struct where *w, uint32_t value) {
 
 /* In RCX, which is held, what is at the operand. */
 static bool load_pushed(struct gen *g, const struct blink_insn *i, struct where *w) {
-    struct access a = operand_of(i, &i->opnd[0]);
+    struct access a = paged_operand(i, &i->opnd[0]);
     struct emit *e = &g->hot;
     if (!find(g, &a, 0, false, w))
         return false;
@@ -282,7 +275,7 @@ bool paged_top_r11(struct gen *g) {
 }
 
 bool paged_load_r11(struct gen *g, const struct blink_insn *i) {
-    struct access a = operand_of(i, &i->opnd[0]);
+    struct access a = paged_operand(i, &i->opnd[0]);
     struct where w;
     if (!i->off_modrm || !find(g, &a, BIT(BLINK_R11), false, &w))
         return false;
@@ -293,8 +286,7 @@ bool paged_load_r11(struct gen *g, const struct blink_insn *i) {
 
 /* ---- all else ---- */
 
-/* Their addresses have parts that the operand does not show, or they are long. */
-static bool is_refused(const struct blink_insn *i, const struct blink_operand *o) {
+bool paged_is_refused(const struct blink_insn *i, const struct blink_operand *o) {
     bool gather = i->op >= BLINK_OP_VGATHERDPD && i->op <= BLINK_OP_VPGATHERQQ;
     bool bit = i->op >= BLINK_OP_BT && i->op <= BLINK_OP_BTC && i->opnd[1].kind == BLINK_OPND_GPR;
     bool implied = i->op == BLINK_OP_MOVS || i->op == BLINK_OP_STOS || i->op == BLINK_OP_LODS ||
@@ -322,7 +314,7 @@ static bool copy(struct gen *g, const struct blink_insn *i) {
 static bool access_memory(struct gen *g, const struct blink_insn *i,
                           const struct blink_operand *o) {
     uint32_t replaced = uses_replaced(i), named = uses_named(i), needed = named & ~replaced;
-    struct access a = operand_of(i, o);
+    struct access a = paged_operand(i, o);
     bool low = false;
     struct where w;
     for (uint32_t k = 0; k < 4; k++)
@@ -339,7 +331,7 @@ static bool access_memory(struct gen *g, const struct blink_insn *i,
 
 static bool one_insn(struct gen *g, const struct blink_insn *i) {
     const struct blink_operand *o = uses_memory(i);
-    if (is_refused(i, o))
+    if (paged_is_refused(i, o))
         return false;
     switch (i->op) {
     case BLINK_OP_PUSH: return push(g, i);

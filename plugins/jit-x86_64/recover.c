@@ -149,6 +149,17 @@ int64_t recover_left(const struct blink_cpu *cpu, const struct code *c) {
     return c->count - done;
 }
 
+/* The stack pointer moves, as wide as it is. */
+static void move_stack(struct blink_cpu *cpu, int64_t by) {
+    uint64_t *sp = &cpu->gpr[BLINK_RSP], moved = *sp + (uint64_t)by;
+    if ((cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64)
+        *sp = moved;
+    else if (by && legacy_stack_width(cpu->mode) == 4)
+        *sp = (uint32_t)moved;
+    else if (by)
+        *sp = (*sp & ~UINT64_C(0xffff)) | (moved & 0xffff);
+}
+
 int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     const struct span *s = span_at(c, at);
     uint64_t r11 = cpu->gpr[BLINK_R11];
@@ -158,7 +169,7 @@ int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     for (uint32_t reg = 0; reg < 16; reg++)
         if (s->held & BIT(reg))
             cpu->gpr[reg] = cpu->jit_slot[SLOT_HELD + reg];
-    cpu->gpr[BLINK_RSP] += (uint64_t)(int64_t)s->stack;
+    move_stack(cpu, s->stack);
     if (s->torn)
         mend(cpu, r11);
     switch (s->kind) {

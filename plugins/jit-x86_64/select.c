@@ -123,6 +123,13 @@ static bool touches_mmx(const struct blink_insn *i) {
     return has_operand(i, BLINK_OPND_MMX) || i->op == BLINK_OP_EMMS;
 }
 
+/* What has another form in 64-bit mode, or none, but is simple in other code. */
+static bool is_simple_elsewhere(const struct blink_insn *i) {
+    return i->op == BLINK_OP_XLAT ||
+           (i->op == BLINK_OP_PUSH && i->opnd[0].kind == BLINK_OPND_SEG) ||
+           (i->op == BLINK_OP_MOV_SEG && i->opnd[1].kind == BLINK_OPND_SEG);
+}
+
 /* What depends on the time of day, or counts by itself. */
 static bool is_of_core(const struct gen *g, const struct blink_insn *i) {
     return (i->op == BLINK_OP_RDTSC && g->block->page) || (i->op == BLINK_OP_SYSCALL && g->counted);
@@ -131,6 +138,9 @@ static bool is_of_core(const struct gen *g, const struct blink_insn *i) {
 uint32_t select_action(const struct gen *g, const struct blink_insn *i) {
     const struct blink_plugin *self = g->self;
     uint32_t mode = g->block->mode;
+    bool legacy = (mode & BLINK_MODE_BITS) != BLINK_MODE_BITS64;
+    if (legacy && is_simple_elsewhere(i))
+        return DO_COPY;
     if (i->op == BLINK_OP_INVALID || i->op >= BLINK_OP_COUNT || always_interpreted(i->op) ||
         has_operand(i, BLINK_OPND_SEG) || has_implied_segment(i) || is_count_of_old(i) ||
         !host_has(self, i) || is_of_core(g, i))
@@ -151,7 +161,7 @@ uint32_t select_action(const struct gen *g, const struct blink_insn *i) {
     default: return DO_INTERPRET;
     }
     switch (i->op) {
-    case BLINK_OP_SYSCALL: return DO_SYSCALL;
+    case BLINK_OP_SYSCALL: return legacy ? DO_INTERPRET : DO_SYSCALL;
     case BLINK_OP_JMP:
     case BLINK_OP_JCC:
     case BLINK_OP_JCXZ:
@@ -160,8 +170,8 @@ uint32_t select_action(const struct gen *g, const struct blink_insn *i) {
     case BLINK_OP_LOOPNE:
     case BLINK_OP_CALL:
     case BLINK_OP_RET:
-        /* With an operand-size prefix processors differ. */
-        return i->prefix & BLINK_PFX_OPSIZE ? DO_INTERPRET : DO_BRANCH;
+        /* With an operand-size prefix processors differ, in 64-bit mode. */
+        return (i->prefix & BLINK_PFX_OPSIZE) && !legacy ? DO_INTERPRET : DO_BRANCH;
     default: return DO_INTERPRET;
     }
 }

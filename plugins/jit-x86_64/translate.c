@@ -11,7 +11,7 @@
 #define INSN_ROOM 80u
 #define COLD_ROOM 192u
 #define MISS_ROOM 10u
-_Static_assert(BLINK_BLOCK_MAX_INSNS *PAGED_ROOM + COLD_ROOM < UINT16_MAX, "offsets are 16 bits");
+_Static_assert(BLINK_BLOCK_MAX_INSNS *LEGACY_ROOM + COLD_ROOM < UINT16_MAX, "offsets are 16 bits");
 
 /* To host address `other` unless the block's page is what its addresses mean. RCX is held. */
 static void emit_page_check(struct emit *e, const struct blink_jit_block *block, uint64_t other) {
@@ -183,10 +183,10 @@ static uint32_t emit_insn(struct gen *g, const struct blink_insn *i) {
     }
     struct mark before = {g->hot.at, g->held, g->fresh, g->spans, g->misses};
     if (action == DO_COPY || action == DO_COPY_X87) {
-        if (g->paged ? paged_insn(g, i) : rewrite_insn(g, i))
+        if (g->legacy ? legacy_insn(g, i) : g->paged ? paged_insn(g, i) : rewrite_insn(g, i))
             return END_OPEN;
     } else if (action == DO_BRANCH) {
-        if (branch_emit(g, i))
+        if (g->legacy ? legacy_branch(g, i) : branch_emit(g, i))
             return END_CLOSED;
     }
     hand_over(g, i, &before, action);
@@ -335,8 +335,9 @@ static int place_code(struct gen *g, struct code **out) {
     struct code *code = g->code;
     uint64_t rip = g->block->rip;
     uint32_t arena = 0, count = g->block->count;
-    uint32_t hot = count * (g->paged ? PAGED_ROOM : INSN_ROOM) + COLD_ROOM;
-    uint32_t cold = COLD_ROOM + (g->paged ? 2 * count * MISS_ROOM + COLD_ROOM : 0);
+    uint32_t room = g->legacy ? LEGACY_ROOM : g->paged ? PAGED_ROOM : INSN_ROOM;
+    uint32_t hot = count * room + COLD_ROOM, looks = g->legacy ? PAGED_MISSES : 2;
+    uint32_t cold = COLD_ROOM + (g->paged ? looks * count * MISS_ROOM + COLD_ROOM : 0);
     int rc = find_arena(self, rip, &arena);
     if (rc == 0)
         rc = reserve(self, rip, HOT, hot, arena, &g->hot);
@@ -361,17 +362,30 @@ static int place_code(struct gen *g, struct code **out) {
     return 0;
 }
 
+static bool is_long(const struct blink_jit_block *block) {
+    return (block->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64;
+}
+
+/* Other code than 64-bit code: in paged memory, where its segments are as nearly all are. What goes
+ * beyond its last offset is left alone. */
+static bool can_legacy(const struct blink_jit_block *block) {
+    bool narrow = (block->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS16;
+    return (block->mode & BLINK_MODE_PAGED) && (block->mode & BLINK_MODE_PLAIN) &&
+           block->end_rip <= (narrow ? 0xffff : UINT32_MAX);
+}
+
 int translate_block(struct blink_plugin *self, const struct blink_jit_block *block,
                     struct blink_jit_code *out) {
-    const uint32_t wanted = BLINK_MODE_BITS64 | BLINK_MODE_PROT;
-    const uint32_t either = BLINK_MODE_CPL3 | BLINK_MODE_SS32 | BLINK_MODE_NOX87 |
-                            BLINK_MODE_NOSSE | BLINK_MODE_NOAVX | BLINK_MODE_PAGED;
-    bool paged = block->mode & BLINK_MODE_PAGED;
-    if ((block->mode & ~either) != wanted || block->cs_base || (paged && !self->has_bmi2))
+    bool paged = block->mode & BLINK_MODE_PAGED, legacy = !is_long(block);
+    if ((legacy ? !can_legacy(block) : block->cs_base != 0) || (paged && !self->has_bmi2))
         return -ENOTSUP;
     if (self->ids >= MAX_CODES || (!self->large && outgrown(self)))
         return -ENOSPC;
-    struct code draft = {.core = out, .rip = block->rip, .x87 = NO_X87, .page = block->page},
+    struct code draft = {.core = out,
+                         .rip = block->rip,
+                         .x87 = NO_X87,
+                         .page = block->page,
+                         .lone = legacy && !block->page},
                 *code = NULL;
     struct gen *g = &self->gen;
     g->self = self;
@@ -380,6 +394,7 @@ int translate_block(struct blink_plugin *self, const struct blink_jit_block *blo
     g->id = self->ids;
     g->paged = paged;
     g->counted = block->flags & BLINK_JIT_COUNTED;
+    g->legacy = legacy;
     int rc = place_code(g, &code);
     if (rc)
         return rc;

@@ -47,6 +47,8 @@ static uint32_t implied(const struct blink_insn *i) {
     case BLINK_OP_VMASKMOVDQU: return BIT(BLINK_RDI);
     case BLINK_OP_PUSH:
     case BLINK_OP_POP: return BIT(BLINK_RSP);
+    case BLINK_OP_PUSHA: return 0xff;
+    case BLINK_OP_XLAT: return ax | BIT(BLINK_RBX);
     case BLINK_OP_ENTER:
     case BLINK_OP_LEAVE: return BIT(BLINK_RSP) | BIT(BLINK_RBP);
     case BLINK_OP_JCXZ:

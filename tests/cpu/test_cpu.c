@@ -57,6 +57,9 @@ static void check_clean(void) {
 }
 
 /* AMD64 manual volume 2, table 14-1. */
+#define SEGMENT_BITS                                                                               \
+  (BLINK_MODE_FLAT | BLINK_MODE_PLAIN | BLINK_MODE_WHOLE | BLINK_MODE_PLAINFS | BLINK_MODE_PLAINGS)
+
 static void test_reset(void **state) {
     (void)state;
     cpu_reset(cpu);
@@ -73,7 +76,7 @@ static void test_reset(void **state) {
     assert_int_equal(cpu->cpl, 0);
     assert_int_equal(cpu->idtr.limit, 0xffff);
     const uint32_t forbidden = BLINK_MODE_NOX87 | BLINK_MODE_NOSSE | BLINK_MODE_NOAVX;
-    assert_int_equal(cpu->mode & ~forbidden, BLINK_MODE_BITS16);
+    assert_int_equal(cpu->mode & ~(forbidden | SEGMENT_BITS), BLINK_MODE_BITS16);
     assert_int_equal(cpu->mode & BLINK_MODE_NOX87, 0);
 }
 
@@ -93,6 +96,58 @@ static void test_reset_user(void **state) {
     assert_int_equal(cpu->mode & (BLINK_MODE_NOX87 | BLINK_MODE_NOSSE), 0);
     assert_int_equal(cpu->efer, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
     assert_int_equal(cpu->cr0 & 0xffff, 0x33); /* as SMSW shows it */
+}
+
+/* What 16- and 32-bit code knows of its segments. */
+static void test_segment_bits(void **state) {
+    const uint32_t plain = BLINK_MODE_PLAIN, whole = plain | BLINK_MODE_WHOLE,
+                   flat = whole | BLINK_MODE_FLAT, fs = BLINK_MODE_PLAINFS, gs = BLINK_MODE_PLAINGS;
+    static const struct blink_seg code = {0, UINT32_MAX, 0x23, 0xc0fb};
+    static const struct blink_seg data = {0, UINT32_MAX, 0x2b, 0xc0f3};
+    const struct {
+        uint32_t seg;
+        struct blink_seg value;
+        uint32_t mode;
+    } rows[] = {
+        {BLINK_SEG_DS, data, flat | fs | gs},
+        {BLINK_SEG_DS, {0, 0, 0, 0}, fs | gs},
+        {BLINK_SEG_ES, {0, 0, 0, 0}, fs | gs},
+        {BLINK_SEG_FS, {0, 0, 0, 0}, flat | gs},
+        {BLINK_SEG_GS, {0, 0, 0, 0}, flat | fs},
+        {BLINK_SEG_GS, {0x1000, 0xfff, 0x33, 0x40f3}, flat | fs | gs},
+        {BLINK_SEG_DS, {0x1000, UINT32_MAX, 0x33, 0xc0f3}, whole | fs | gs},
+        {BLINK_SEG_SS, {0, 0xfffeffff, 0x33, 0xc0f3}, whole | fs | gs},
+        {BLINK_SEG_ES, {0, 0xffff, 0x33, 0x00f3}, whole | fs | gs},
+        {BLINK_SEG_ES, {0, 0xfffe, 0x33, 0x00f3}, plain | fs | gs},
+        {BLINK_SEG_DS, {0, UINT32_MAX, 0x33, 0xc0f1}, fs | gs}, /* read-only */
+        {BLINK_SEG_DS, {0, 0xfff, 0x33, 0xc0f7}, fs | gs},      /* expands down */
+        {BLINK_SEG_FS, {0, 0xfff, 0x33, 0xc0f7}, flat | gs},
+        {BLINK_SEG_DS, code, fs | gs},
+        {BLINK_SEG_CS, {0, UINT32_MAX, 0x23, 0xc0f9}, fs | gs}, /* cannot be read */
+        {BLINK_SEG_CS, {0, 0xffff, 0x23, 0x40fb}, fs | gs},     /* does not reach far enough */
+        {BLINK_SEG_CS, {0, 0xffff, 0x23, 0x00fb}, whole | fs | gs},
+        {BLINK_SEG_CS, {0x1000, UINT32_MAX, 0x23, 0xc0fb}, whole | fs | gs},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+        cpu_reset_user64(cpu);
+        for (uint32_t s = 0; s <= BLINK_SEG_GS; s++)
+            cpu->seg[s] = s == BLINK_SEG_CS ? code : data;
+        cpu->seg[rows[k].seg] = rows[k].value;
+        cpu_update_mode(cpu);
+        assert_int_equal(cpu->mode & SEGMENT_BITS, rows[k].mode);
+        /* 64-bit code does not ask. */
+        cpu->seg[BLINK_SEG_CS].attr = 0xa0fb;
+        cpu_update_mode(cpu);
+        assert_int_equal(cpu->mode & SEGMENT_BITS, 0);
+    }
+    /* Real mode: rights and bases do not count. */
+    cpu_reset(cpu);
+    for (uint32_t s = 0; s <= BLINK_SEG_GS; s++)
+        cpu->seg[s].base = 0;
+    cpu->seg[BLINK_SEG_DS] = (struct blink_seg){0, UINT32_MAX, 0, 0x0091};
+    cpu_update_mode(cpu);
+    assert_int_equal(cpu->mode & SEGMENT_BITS, whole | fs | gs);
 }
 
 static void test_modes(void **state) {
@@ -131,7 +186,7 @@ static void test_modes(void **state) {
             cpu->seg[BLINK_SEG_CS].attr = rows[k].cs;
             cpu->seg[BLINK_SEG_SS].attr = rows[k].ss;
             cpu_update_mode(cpu);
-            uint32_t kept = cpu->mode & ~(BLINK_MODE_NOAVX);
+            uint32_t kept = cpu->mode & ~(BLINK_MODE_NOAVX | SEGMENT_BITS);
             assert_int_equal(kept, rows[k].mode | (paged ? BLINK_MODE_PAGED : 0));
             assert_int_equal(cpu->cpl, rows[k].cpl_after);
         }
@@ -399,14 +454,23 @@ static void test_random(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CPU_TEST(test_reset),         CPU_TEST(test_reset_user),
-        CPU_TEST(test_modes),         CPU_TEST(test_forbidden_registers),
-        CPU_TEST(test_flags),         CPU_TEST(test_lazy_flags),
-        CPU_TEST(test_canonical),     CPU_TEST(test_segments),
-        CPU_TEST(test_msrs),          CPU_TEST(test_msr_efer),
-        CPU_TEST(test_msr_tsc),       CPU_TEST(test_msr_pat),
-        CPU_TEST(test_cpuid),         CPU_TEST(test_random),
-        CPU_TEST(test_msr_apic_base), CPU_TEST(test_empty_msrs),
+        CPU_TEST(test_reset),
+        CPU_TEST(test_reset_user),
+        CPU_TEST(test_modes),
+        CPU_TEST(test_segment_bits),
+        CPU_TEST(test_forbidden_registers),
+        CPU_TEST(test_flags),
+        CPU_TEST(test_lazy_flags),
+        CPU_TEST(test_canonical),
+        CPU_TEST(test_segments),
+        CPU_TEST(test_msrs),
+        CPU_TEST(test_msr_efer),
+        CPU_TEST(test_msr_tsc),
+        CPU_TEST(test_msr_pat),
+        CPU_TEST(test_cpuid),
+        CPU_TEST(test_random),
+        CPU_TEST(test_msr_apic_base),
+        CPU_TEST(test_empty_msrs),
     };
     return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);
 }

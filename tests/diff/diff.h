@@ -85,7 +85,10 @@ uint64_t trial_end(uint8_t mode);
 #define LOCAL_DATA16   LOCAL(0)
 #define LOCAL_DATA32   LOCAL(1)
 #define LOCAL_UPPER32  LOCAL(2)
-#define LOCAL_CODE16   LOCAL(3)
+#define LOCAL_SHORT16  LOCAL(3) /* code that ends with its page */
+#define LOCAL_WHOLE16  LOCAL(9) /* data, of which offset FFFF is the end of memory */
+#define LOCAL_CODE16   LOCAL(10)
+#define WHOLE16_AT     (CONST_AT + CONST_SIZE - 0x10000)
 struct rng;
 bool segments_install(void); /* for this process of the host */
 /* Why there can be no trials with segments here, or NULL. */

@@ -328,6 +328,9 @@ static bool prepare_far(struct draft *d, const struct blink_insn *i) {
     uint64_t offset;
     uint16_t selector = segments_random(d->r);
     uint32_t size = i->opnd[0].size - 2u;
+    /* What is half beyond the last offset comes round to the first, or faults. */
+    if (d->base_of_segment == WHOLE16_AT && d->target + 8 > CONST_AT + CONST_SIZE)
+        return false;
     switch (i->op) {
     case BLINK_OP_IRET: poke_frame(d, i, 5); return d->first;
     case BLINK_OP_RETF: poke_frame(d, i, 2); return d->first;
@@ -455,7 +458,9 @@ static bool prepare(struct draft *d, const struct blink_insn *i) {
     case BLINK_OP_MASKMOVDQU:
     case BLINK_OP_VMASKMOVDQU:
         /* Without a byte to store, processors fault or do not: always good memory. */
-        set_first(d, BLINK_RDI, (d->base_of_segment ? 0 : DATA_AT) + 0x100 + rng_below(r, 0x1000));
+        set_first(d, BLINK_RDI,
+                  (d->base_of_segment > DATA_AT ? 0 : DATA_AT - d->base_of_segment) + 0x100 +
+                      rng_below(r, 0x1000));
         return d->first && !d->narrow;
     case BLINK_OP_LEAVE:
         set_first(d, BLINK_RBP, (random_target(r) - d->data_base) & ~UINT64_C(7));
@@ -688,6 +693,23 @@ uint64_t trial_start(const struct trial *t) {
     return trial_end(t->mode) - t->code_size;
 }
 
+/* Other limits, and a stack of 32 bits under code of 16; or flat segments that are not quite. */
+static void set_odd_segments(struct draft *d) {
+    uint16_t *seg = d->t->state.seg;
+    bool narrow = d->t->mode == BLINK_MODE_BITS16;
+    if (narrow && rng_chance(d->r, 10))
+        seg[BLINK_SEG_CS] = LOCAL_SHORT16;
+    if (narrow && rng_chance(d->r, 40)) {
+        seg[BLINK_SEG_ES] = seg[BLINK_SEG_SS] = seg[BLINK_SEG_DS] = LOCAL_WHOLE16;
+        d->data_base = WHOLE16_AT;
+        d->t->state.gpr[BLINK_RSP] += DATA_AT - WHOLE16_AT;
+    } else if (narrow && rng_chance(d->r, 20)) {
+        seg[BLINK_SEG_SS] = LOCAL_DATA32;
+    }
+    if (!narrow && rng_chance(d->r, 10))
+        seg[BLINK_SEG_ES] = LOCAL_DATA32;
+}
+
 /* Segments as Linux has them in 64-bit mode, and otherwise some with bases and limits. */
 static void set_segments(struct draft *d) {
     static const uint16_t all[MODES][6] = {
@@ -703,9 +725,7 @@ static void set_segments(struct draft *d) {
         return;
     t->state.fs = DATA_AT;
     t->state.gs = DATA_AT + 0x800;
-    /* A stack of 32 bits under code of 16. */
-    if (t->mode == BLINK_MODE_BITS16 && rng_chance(d->r, 20))
-        t->state.seg[BLINK_SEG_SS] = LOCAL_DATA32;
+    set_odd_segments(d);
 }
 
 /* Registers have 32 bits, of which 16-bit code mostly wants 16. */

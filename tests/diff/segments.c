@@ -55,6 +55,13 @@ static const struct user_desc locals[] = {
      .limit = 0x3ff,
      .contents = MODIFY_LDT_CONTENTS_STACK,
      .useable = 1},
+    {.entry_number = 9, .base_addr = WHOLE16_AT, .limit = 0xffff, .useable = 1},
+    /* Could be read, but never gets where data are. */
+    {.entry_number = 10,
+     .base_addr = CODE_AT,
+     .limit = 0xffff,
+     .contents = MODIFY_LDT_CONTENTS_CODE,
+     .useable = 1},
 };
 #define WRITE_LDT 0x11 /* with all bits that a program may set */
 #define LOCALS    (sizeof locals / sizeof locals[0])
@@ -128,10 +135,10 @@ struct blink_seg segments_find(uint16_t selector) {
 
 uint16_t segments_random(struct rng *r) {
     static const uint16_t selectors[] = {
-        0x2b,     0x2b,     0x23,     0x33,          LOCAL(0),      LOCAL(1), LOCAL(1),
-        LOCAL(2), LOCAL(3), LOCAL(4), LOCAL(5),      LOCAL(6),      LOCAL(7), LOCAL(8),
-        0,        3,        0x28,     0x2a,          0x10,          0x1b,     0x8,
-        LOCAL(9), 0xfffc,   0x20,     LOCAL(1) & ~3, LOCAL(3) & ~3,
+        0x2b,     0x2b,      0x23,     0x33,     LOCAL(0),      LOCAL(1),      LOCAL(1),
+        LOCAL(2), LOCAL(3),  LOCAL(4), LOCAL(5), LOCAL(6),      LOCAL(7),      LOCAL(8),
+        0,        3,         0x28,     0x2a,     0x10,          0x1b,          0x8,
+        LOCAL(9), LOCAL(11), 0xfffc,   0x20,     LOCAL(1) & ~3, LOCAL(3) & ~3,
     };
     return selectors[rng_below(r, sizeof selectors / sizeof selectors[0])];
 }

@@ -1,5 +1,5 @@
 /*
- * The code that test_forms.c runs, assembled by forms.S.
+ * The code that test_forms.c runs, assembled by forms.S and legacy.S.
  */
 #ifndef TESTS_JIT_X86_64_FORMS_H
 #define TESTS_JIT_X86_64_FORMS_H
@@ -31,6 +31,7 @@ struct form {
     uint64_t flags;
 };
 extern const struct form forms[], forms_end[];
+extern const struct form forms32[], forms32_end[], forms16[], forms16_end[];
 #endif
 
 #endif

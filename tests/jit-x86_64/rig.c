@@ -78,6 +78,7 @@ struct rig {
     bool in_jit;
     struct blink_mem *mem; /* paged; else NULL */
     bool alone;            /* the instruction at RIP is to be interpreted */
+    const struct rig_segments *segments;
 };
 
 /* Trampoline state: the handlers and the services have no other way to it. */
@@ -462,6 +463,26 @@ struct blink_jit_code *rig_from(const struct rig *r, uint32_t *exit) {
     return r->from;
 }
 
+void rig_set_segments(struct rig *r, const struct rig_segments *segments) {
+    r->segments = segments;
+}
+
+static void set_segments(struct rig *r, const struct rig_segments *s) {
+    struct blink_cpu *cpu = &r->cpu;
+    uint64_t data = r->base + RIG_DATA, base = s->flat ? 0 : data;
+    uint32_t big = s->stack32 ? 0xc000 : 0x8000, most = s->bits == 16 ? 0xffff : UINT32_MAX;
+    cpu_set_segment(cpu, BLINK_SEG_CS, 0x23, 0, most, s->bits == 16 ? 0x00fb : 0xc0fb);
+    for (uint32_t k = BLINK_SEG_ES; k <= BLINK_SEG_DS; k++)
+        if (k != BLINK_SEG_CS)
+            cpu_set_segment(cpu, k, 0x2b, base, s->limit, (uint16_t)(0x00f3 | big));
+    cpu_set_segment(cpu, BLINK_SEG_FS, 0x33, r->base + RIG_FS, 0xffff, 0x40f3);
+    cpu_set_segment(cpu, BLINK_SEG_GS, 0x3b, r->base + RIG_GS, 0xfff, 0x40f3);
+    if (s->real)
+        cpu->cr0 &= ~(uint64_t)CR0_PE;
+    cpu->efer &= ~(uint64_t)EFER_LMA;
+    cpu_update_mode(cpu);
+}
+
 void rig_reset(struct rig *r) {
     struct blink_cpu *cpu = &r->cpu;
     memset(cpu, 0, offsetof(struct blink_cpu, jit_private)); /* what follows is the back end's */
@@ -476,6 +497,8 @@ void rig_reset(struct rig *r) {
         cpu->mode |= BLINK_MODE_PAGED;
     cpu->seg[BLINK_SEG_FS].base = r->base + RIG_FS;
     cpu->seg[BLINK_SEG_GS].base = r->base + RIG_GS;
+    if (r->segments)
+        set_segments(r, r->segments);
 }
 
 /* ---- state ---- */

@@ -28,6 +28,15 @@ struct rig_place {
 };
 extern const struct rig_place rig_near, rig_low, rig_far, rig_paged, rig_paged_low;
 
+/* Code of 16 or 32 bits and its segments, which begin where the data do unless they are flat. */
+struct rig_segments {
+    const char *name;
+    uint32_t bits;  /* 16 or 32 */
+    uint32_t limit; /* of DS, ES and SS */
+    bool flat, real, stack32;
+    bool thorough; /* the test's: with events everywhere */
+};
+
 /* What a guest program can see of itself; memory apart. */
 struct rig_state {
     uint64_t gpr[16], rip, flags;
@@ -74,6 +83,8 @@ uint8_t *rig_data(const struct rig *r);
 
 /* 64-bit user mode, everything zero but FS, GS and the control words; the registers forgotten. */
 void rig_reset(struct rig *r);
+/* Other segments from the next reset on; NULL: as at first. */
+void rig_set_segments(struct rig *r, const struct rig_segments *segments);
 /* All code and the arenas are forgotten. */
 void rig_flush(struct rig *r);
 /* Arenas hold this many bytes from now on. */

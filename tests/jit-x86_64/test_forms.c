@@ -17,15 +17,17 @@
 #include "forms.h"
 #include "rig.h"
 
+/* Forms of which something may be interpreted. */
+#define UNSURE  (USES_INTERPRETER | MAY_INTERPRET | FAULTS)
 #define MOMENTS 64u
 #define TRIALS  4u
 
 /* The program before one of its instructions, or at its end. */
 struct moment {
     struct rig_state state;
-    uint64_t vague; /* flags that are undefined */
-    bool repeats;   /* the next instruction may be seen half done */
-    bool calls;     /* the next instruction is a call */
+    uint64_t vague;  /* flags that are undefined */
+    bool repeats;    /* the next instruction may be seen half done */
+    uint32_t pushes; /* the next instruction may have written so much to the stack */
     uint8_t memory[RIG_DATA_SIZE];
 };
 
@@ -33,11 +35,13 @@ struct moment {
 struct trial {
     struct rig *rig;
     const struct form *form;
+    const struct rig_segments *segments; /* of other than 64-bit code, or NULL */
     uint64_t rip, end_rip;
     struct moment moment[MOMENTS];
     uint32_t last; /* moment after the last instruction that was completed */
     struct rig_end end;
     bool native; /* nothing was interpreted when it ran freely */
+    bool full;   /* the TLB has all there is */
     uint32_t at; /* moment the generated code was seen in last */
     char wrong[256];
 };
@@ -74,12 +78,20 @@ static uint64_t rnd(void) {
     return seed;
 }
 
-static uint64_t target(uint64_t base) {
-    return base + 0x1000 + (rnd() & 0xeff);
+/* Addresses as the code has them. */
+static uint64_t code_at(const struct trial *t) {
+    return t->segments && t->segments->bits == 16 ? 0 : rig_base(t->rig);
+}
+static uint64_t data_at(const struct trial *t) {
+    return t->segments && !t->segments->flat ? 0 : rig_base(t->rig) + RIG_DATA;
 }
 
-static uint64_t value(uint64_t base, char kind) {
-    uint64_t data = base + RIG_DATA;
+static uint64_t target(const struct trial *t) {
+    return code_at(t) + 0x1000 + (rnd() & 0xeff);
+}
+
+static uint64_t value(const struct trial *t, char kind) {
+    uint64_t data = data_at(t);
     switch (kind) {
     case 'i': return rnd() & 63;
     case 'c': return 1 + rnd() % 6;
@@ -87,21 +99,23 @@ static uint64_t value(uint64_t base, char kind) {
     case 'p': return data + 0x600 + (rnd() & 0x7e0);
     case 'q': return data + 0x601 + (rnd() & 0x7e0);
     case 'd': return data + RIG_DATA_SIZE - 128;
-    case 't': return target(base);
+    case 't': return target(t);
     case 'y': return data + 0xff9 + (rnd() & 7);
-    case 'x': return base + RIG_GUARD + 0x40;
+    case 'x': return data + RIG_DATA_SIZE + 0x40;
     case 'n': return UINT64_C(0x8000000000000) + (rnd() & 0xfff);
     default: return rnd() >> (rnd() & 63);
     }
 }
 
 static void random_state(struct trial *t, struct rig_state *s) {
-    uint64_t base = rig_base(t->rig);
     memset(s, 0, sizeof *s);
     s->rip = t->rip;
     s->flags = 0x202 | (rnd() & BLINK_FLAGS_ARITH);
     for (uint32_t k = 0; k < 16; k++)
-        s->gpr[k] = value(base, t->form->registers[k]);
+        s->gpr[k] = k < strlen(t->form->registers) ? value(t, t->form->registers[k]) : rnd();
+    /* What other than 64-bit code has in the upper halves does not count. */
+    for (uint32_t k = 0; k < 8 && t->segments; k++)
+        s->gpr[k] = (uint32_t)s->gpr[k] | rnd() << 32;
     bool upper = rnd() & 1;
     for (uint32_t k = 0; k < 16; k++)
         for (uint32_t j = 0; j < (upper ? 4u : 2u); j++)
@@ -122,9 +136,12 @@ static void random_state(struct trial *t, struct rig_state *s) {
 }
 
 static void random_memory(struct trial *t) {
-    uint64_t *data = (uint64_t *)rig_data(t->rig);
-    for (uint32_t k = 0; k < RIG_DATA_SIZE / 8; k++)
-        data[k] = t->form->flags & TARGETS ? target(rig_base(t->rig)) : rnd();
+    uint8_t *data = rig_data(t->rig);
+    uint32_t size = t->segments ? t->segments->bits / 8 : 8;
+    for (uint32_t at = 0; at < RIG_DATA_SIZE; at += size) {
+        uint64_t v = t->form->flags & TARGETS ? target(t) : rnd();
+        memcpy(data + at, &v, size);
+    }
 }
 
 /* ---- what the interpreter does ---- */
@@ -145,7 +162,15 @@ static void note(struct trial *t, uint64_t vague) {
     rig_save(rig_cpu(t->rig), &m->state);
     memcpy(m->memory, rig_data(t->rig), RIG_DATA_SIZE);
     m->vague = vague;
-    m->repeats = m->calls = false;
+    m->repeats = false;
+    m->pushes = 0;
+}
+
+/* What it stores before it moves the stack pointer. */
+static uint32_t pushed(const struct trial *t, const struct blink_insn *i) {
+    if (i->op == BLINK_OP_CALL || (t->segments && i->op == BLINK_OP_PUSH))
+        return i->opsize;
+    return i->op == BLINK_OP_PUSHA ? 8u * i->opsize : 0;
 }
 
 static void set_up(struct trial *t, const struct moment *m) {
@@ -168,7 +193,7 @@ static void trace(struct trial *t) {
         struct blink_insn insn;
         t->end = interpret_one(t, &insn);
         t->moment[t->last].repeats = insn.prefix & (BLINK_PFX_REP | BLINK_PFX_REPNE);
-        t->moment[t->last].calls = insn.op == BLINK_OP_CALL;
+        t->moment[t->last].pushes = pushed(t, &insn);
         if (t->end.reason == BLINK_EXIT_FAULT) {
             /* How far a repetition came, which exception flags it set. */
             assert_true(++t->last < MOMENTS);
@@ -188,14 +213,20 @@ static void trace(struct trial *t) {
 
 /* ---- comparing ---- */
 
+static uint64_t stack_offset(const struct trial *t, uint64_t sp) {
+    const struct rig_segments *s = t->segments;
+    return !s ? sp : s->stack32 ? (uint32_t)sp : (uint16_t)sp;
+}
+
 /* Where a call is about to push may have been written already. */
 static bool same_memory(const struct trial *t, const struct moment *m) {
     const uint8_t *have = rig_data(t->rig), *want = m->memory;
-    uint64_t hole = m->state.gpr[BLINK_RSP] - 8 - rig_base(t->rig) - RIG_DATA;
-    if (!m->calls || hole > RIG_DATA_SIZE - 8)
+    uint64_t size = m->pushes, sp = m->state.gpr[BLINK_RSP] - size;
+    uint64_t hole = stack_offset(t, sp) - data_at(t);
+    if (!size || hole > RIG_DATA_SIZE - size)
         return !memcmp(have, want, RIG_DATA_SIZE);
     return !memcmp(have, want, hole) &&
-           !memcmp(have + hole + 8, want + hole + 8, RIG_DATA_SIZE - hole - 8);
+           !memcmp(have + hole + size, want + hole + size, RIG_DATA_SIZE - hole - size);
 }
 
 static const char *difference(const struct trial *t, const struct moment *m,
@@ -319,6 +350,8 @@ static void run_freely(struct trial *t) {
     bool interpreted = rig_interpreted(t->rig) != before;
     t->native = !interpreted;
     /* In paged memory all depends on what the TLB has, and more is interpreted. */
+    if (t->segments && t->full && interpreted && !(t->form->flags & UNSURE))
+        fail_form(t, "running", "interpreted");
     if (rig_is_paged(t->rig))
         return;
     if (!(t->form->flags & MAY_INTERPRET) && interpreted != (t->form->flags & USES_INTERPRETER))
@@ -373,12 +406,14 @@ static void run_with_events(struct trial *t, uint32_t count) {
 }
 
 /* True if the last time nothing was interpreted. */
-static bool try_form(struct rig *rig, const struct form *form) {
+static bool try_form(struct rig *rig, const struct form *form,
+                     const struct rig_segments *segments) {
     static struct trial t;
     t.rig = rig;
     t.form = form;
+    t.segments = segments;
     size_t size = (size_t)(form->end - form->code);
-    t.rip = rig_base(rig) + (0 - size) % 32;
+    t.rip = code_at(&t) + (0 - size) % 32;
     t.end_rip = t.rip + size;
     rig_flush(rig);
     for (uint32_t n = 0; n < TRIALS; n++) {
@@ -389,37 +424,49 @@ static bool try_form(struct rig *rig, const struct form *form) {
         rig_load(rig_cpu(rig), &s);
         /* The first time generated code finds no page, and in the last all. */
         trace(&t);
+        t.full = n > 0;
         if (n == 0 && rig_is_paged(rig))
             rig_forget_pages(rig);
         if ((t.end.reason == BLINK_EXIT_FAULT) != ((form->flags & FAULTS) != 0))
             fail_form(&t, "interpreted", "unexpected end");
         run_freely(&t);
-        bool stepped = n < (rig_base(rig) == rig_near.base ? 2 : 1) && !(form->flags & NO_STEPS);
+        bool near = rig_base(rig) == rig_near.base || (segments && segments->thorough);
+        bool stepped = n < (near ? 2 : 1) && !(form->flags & NO_STEPS);
         uint32_t steps = stepped ? run_in_steps(&t) : 0;
-        if (n == 0 && (form->flags & EVENTS) && rig_base(rig) != rig_low.base)
+        if (n == 0 && (form->flags & EVENTS) &&
+            (segments ? segments->thorough : rig_base(rig) != rig_low.base))
             run_with_events(&t, steps);
     }
     return t.native;
 }
 
-static void try_all(const struct rig_place *place) {
+static void try_some(const struct rig_place *place, const struct form *list, const struct form *end,
+                     const struct rig_segments *segments) {
     struct rig *rig = rig_create(place);
     const char *only = getenv("FORM");
     bool avx = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                __builtin_cpu_supports("f16c");
     volatile uint32_t failures = 0, native = 0;
-    for (const struct form *volatile f = forms; f < forms_end; f++) {
+    rig_set_segments(rig, segments);
+    rig_reset(rig);
+    for (const struct form *volatile f = list; f < end; f++) {
         if ((only && !strstr(f->text, only)) || (!avx && (f->flags & NEEDS_AVX)) ||
             (place->base != rig_low.base && (f->flags & ONLY_LOW)))
             continue;
         if (setjmp(next_form) == 0)
-            native += try_form(rig, f);
+            native += try_form(rig, f, segments);
         else
             failures++;
     }
     rig_destroy(rig);
+    if (segments && failures)
+        print_error("in segments: %s\n", segments->name);
     assert_int_equal(failures, 0);
-    assert_true(only || native > 100);
+    assert_true(only || native > (segments ? 50 : 100));
+}
+
+static void try_all(const struct rig_place *place) {
+    try_some(place, forms, forms_end, NULL);
 }
 
 static void test_near(void **state) {
@@ -443,10 +490,41 @@ static void test_paged_low(void **state) {
     try_all(&rig_paged_low);
 }
 
+static void test_32_bits(void **state) {
+    static const struct rig_segments kinds[] = {
+        {.name = "flat",
+         .bits = 32,
+         .limit = UINT32_MAX,
+         .flat = true,
+         .stack32 = true,
+         .thorough = true},
+        {.name = "with a base", .bits = 32, .limit = UINT32_MAX, .stack32 = true},
+        {.name = "with a limit", .bits = 32, .limit = RIG_DATA_SIZE - 1, .stack32 = true},
+        {.name = "stack of 16 bits", .bits = 32, .limit = 0xffff},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        try_some(&rig_paged_low, forms32, forms32_end, &kinds[k]);
+}
+
+static void test_16_bits(void **state) {
+    static const struct rig_segments kinds[] = {
+        {.name = "real mode", .bits = 16, .limit = 0xffff, .real = true, .thorough = true},
+        {.name = "real mode, no limits", .bits = 16, .limit = UINT32_MAX, .real = true},
+        {.name = "with a limit", .bits = 16, .limit = RIG_DATA_SIZE - 1},
+        {.name = "stack of 32 bits", .bits = 16, .limit = 0xffff, .stack32 = true},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        try_some(&rig_paged_low, forms16, forms16_end, &kinds[k]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_near),  cmocka_unit_test(test_low),       cmocka_unit_test(test_far),
-        cmocka_unit_test(test_paged), cmocka_unit_test(test_paged_low),
+        cmocka_unit_test(test_near),      cmocka_unit_test(test_low),
+        cmocka_unit_test(test_far),       cmocka_unit_test(test_paged),
+        cmocka_unit_test(test_paged_low), cmocka_unit_test(test_32_bits),
+        cmocka_unit_test(test_16_bits),
     };
     return cmocka_run_group_tests_name("jit-x86_64-forms", tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ enum {
 
 /*
  * The decoding mode of a CPU: blink_cpu.mode, part of every block's key. Derived from CR0, CR4,
- * XCR0, EFER, RFLAGS.VM and CS; core recomputes it whenever one of them changes.
+ * XCR0, EFER, RFLAGS.VM and the segment registers; core recomputes it whenever one of them changes.
  */
 #define BLINK_MODE_BITS16 0x00u /* default operand and address size 16 */
 #define BLINK_MODE_BITS32 0x01u /* default operand and address size 32 */
@@ -57,6 +57,18 @@ enum {
 #define BLINK_MODE_NOX87 0x080u
 #define BLINK_MODE_NOSSE 0x100u
 #define BLINK_MODE_NOAVX 0x200u
+/*
+ * Of 16- and 32-bit code alone: what segment registers hold, so that a JIT need not look. FLAT, in
+ * protected mode: CS, DS, ES and SS begin at 0 and end at FFFFFFFF, and are PLAIN. PLAIN: offsets
+ * up to the limits of DS, ES and SS can be read and written, CS can be read, and its limit is not
+ * below FFFF or in 32-bit code FFFFFFFF. WHOLE: they are PLAIN, and no limit is below FFFF. PLAINFS
+ * and PLAINGS: the same as PLAIN for FS and GS.
+ */
+#define BLINK_MODE_FLAT    0x0400u
+#define BLINK_MODE_PLAIN   0x0800u
+#define BLINK_MODE_WHOLE   0x1000u
+#define BLINK_MODE_PLAINFS 0x2000u
+#define BLINK_MODE_PLAINGS 0x4000u
 
 /* A segment register with its hidden part. AMD64 manual volume 2, 4.5 and 4.7. */
 struct blink_seg {
