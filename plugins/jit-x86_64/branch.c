@@ -111,6 +111,30 @@ static bool target_to_r11(struct gen *g, const struct blink_insn *i) {
     return true;
 }
 
+/* Should there be no address like that in R11, it is this instruction that faults, and nothing has
+ * changed: see recover_arrive. To be noted before RIP is in R11. */
+static void note_from(struct gen *g, const struct blink_insn *i, uint32_t popped) {
+    g->code->last = (uint16_t)(i->addr - g->block->rip);
+    g->code->popped = popped;
+    emit_gs_store_imm(&g->hot, SLOT(SLOT_FROM), g->id);
+}
+
+/* A call overwrites what is on the stack, so it asks first, without a flag, whether there is such
+ * an address as that in R11: if not, it is core's. RCX and R11 are held. */
+static void check_canonical(struct gen *g) {
+    static const uint8_t test[] = {
+        0x4a, 0x8d, 0x0c, 0x19, /* lea rcx, [rcx + r11] */
+        0x48, 0x0f, 0xc9,       /* bswap rcx */
+        0x0f, 0xb7, 0xc9,       /* movzx ecx, cx: bits 63 to 48 of the sum */
+        0x67, 0xe3, 0x05, 0xe9, /* jecxz over the jmp */
+    };
+    track_hold(g, BIT(BLINK_RCX));
+    emit_mov_imm(&g->hot, BLINK_RCX, UINT64_C(1) << 47);
+    emit_bytes(&g->hot, test, sizeof test);
+    emit32(&g->hot, 0);
+    g->miss[g->misses++] = g->hot.at;
+}
+
 static bool emit_jump(struct gen *g, const struct blink_insn *i) {
     if (i->opnd[0].kind == BLINK_OPND_REL) {
         branch_exit(g, 0, i->imm);
@@ -118,6 +142,7 @@ static bool emit_jump(struct gen *g, const struct blink_insn *i) {
     }
     if (!target_to_r11(g, i))
         return false;
+    note_from(g, i, 0);
     track_r11(g, 0);
     dispatch(g);
     return true;
@@ -189,6 +214,8 @@ static bool emit_call(struct gen *g, const struct blink_insn *i) {
         g->code->exit_rip[0] = i->imm;
     else if (!target_to_r11(g, i))
         return false;
+    else
+        check_canonical(g);
     if (predicts_returns(g)) {
         track_restore(g, direct ? ALL_REGS : ~CARRIED);
         emit_host_call(g, i, back);
@@ -217,6 +244,7 @@ static bool emit_return(struct gen *g, const struct blink_insn *i) {
     bool imm = i->opnd[0].kind == BLINK_OPND_IMM;
     int32_t by = 8 + (imm ? (int32_t)(i->imm & 0xffff) : 0);
     struct emit *e = &g->hot;
+    note_from(g, i, (uint32_t)by);
     track_hold(g, CARRIED);
     if (!imm && !g->paged) {
         emit8(e, 0x41); /* pop r11 */

@@ -54,9 +54,27 @@ static void x87_load(const struct blink_cpu *cpu) {
                        "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
+/* Which instruction was the last FXSAVE tells with AMD only if an exception is pending. FNSTENV
+ * tells always, in 32 bits. */
+static void x87_ask_last(const struct blink_cpu *cpu, uint8_t *image) {
+    uint32_t env[7];
+    uint64_t fip;
+    memcpy(&fip, image + 8, 8);
+    if (fip)
+        return;
+    __asm__ volatile("fnstenv %0" : "=m"(env)::"memory");
+    if (env[3] == (uint32_t)cpu->fip)
+        return;
+    memcpy(image + 6, (uint8_t *)env + 18, 2);
+    memcpy(image + 8, &env[3], 4);
+    memcpy(image + 16, &env[5], 4);
+}
+
 static void x87_save(const struct blink_plugin *self, struct blink_cpu *cpu) {
     uint8_t image[512] __attribute__((aligned(16)));
-    __asm__ volatile("fxsave64 %0\n\tfninit" : "=m"(image)::"memory");
+    __asm__ volatile("fxsave64 %0" : "=m"(image)::"memory");
+    x87_ask_last(cpu, image);
+    __asm__ volatile("fninit" ::: "memory");
     x87_from_image(self, cpu, image);
     cpu->jit_slot[SLOT_X87_USED] = 1;
 }
@@ -159,13 +177,17 @@ uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
     *from = NULL;
     while (at.target) {
         run(self, cpu, &at);
-        uint32_t how = (uint32_t)cpu->jit_slot[SLOT_EXIT], kind = how & ((1u << EXIT_SHIFT) - 1);
+        uint32_t how = (uint32_t)cpu->jit_slot[SLOT_EXIT];
         if (how == EXIT_ATTENTION)
             return BLINK_EXIT_ATTENTION;
         if (how == EXIT_INDIRECT) {
-            at = (struct point){.target = look_up(self, cpu)};
-            continue;
+            if (!recover_arrive(self, cpu)) {
+                at = (struct point){.target = look_up(self, cpu)};
+                continue;
+            }
+            how = (uint32_t)cpu->jit_slot[SLOT_FROM] << EXIT_SHIFT | EXIT_INTERPRET;
         }
+        uint32_t kind = how & ((1u << EXIT_SHIFT) - 1);
         const struct code *c = self->by_id[how >> EXIT_SHIFT];
         if (kind == EXIT_SYSCALL) {
             cpu->rip = c->rip + c->last + c->last_length;
@@ -183,7 +205,7 @@ uint32_t enter_code(struct blink_plugin *self, struct blink_cpu *cpu,
             break;
         }
         if (kind == EXIT_MISS)
-            recover_settle(cpu, c, (uint32_t)cpu->jit_slot[SLOT_MISS]);
+            recover_settle(self, cpu, c, (uint32_t)cpu->jit_slot[SLOT_MISS]);
         else
             cpu->rip = c->rip + c->last;
         uint32_t reason = self->api.interpret(cpu, NULL);

@@ -27,6 +27,7 @@ enum {
     SLOT_X87_USED,  /* the host's x87 registers may not be zero when they are nobody's */
     SLOT_MISS,      /* EXIT_MISS: where in the hot piece */
     SLOT_FLUSH,     /* flushes when jit_returns was filled */
+    SLOT_FROM,      /* id of the code that an indirect branch is of, but for calls */
     SLOT_HELD = 16, /* and on: guest registers that are borrowed, by number */
 };
 /* What the host's x87 registers hold. */
@@ -119,12 +120,14 @@ struct code {
         gate; /* likewise: the way in from other pages, 0: none; RCX is in its slot, but for the */
     uint16_t gate_end; /* first instruction */
     uint32_t page;     /* blink_jit_block.page */
+    uint32_t popped;   /* SLOT_FROM: bytes that the instruction takes off the stack */
     bool lone;         /* the tables must not name it: they know no modes */
     uint16_t count; /* counted code: what it takes off the budget; guest_at has its instructions */
     uint16_t link[2]; /* offset of the 32-bit displacement in the hot piece, 0: no such exit */
     uint16_t stub[2]; /* offset in the cold piece of what it leads to while not linked */
     uint16_t x87;     /* from this offset on the x87 registers are known to be live */
-    uint16_t last;    /* EXIT_INTERPRET, EXIT_SYSCALL: RIP of the instruction - RIP of the block */
+    uint16_t last; /* EXIT_INTERPRET, EXIT_SYSCALL, SLOT_FROM: RIP of the instruction - RIP of the
+                      block */
     uint16_t spans;
     uint8_t last_length;
     uint8_t arena;
@@ -361,7 +364,11 @@ void withdraw(struct blink_plugin *self, struct code *code);
 struct code *recover_find(const struct blink_plugin *self, uint64_t pc, uint32_t kind);
 /* The registers are the CPU's as the code left them at offset `at` of its hot piece: make them the
  * guest's, and RIP. 1 if a fault there is not the guest's, else 0. [signal] */
-int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at);
+int recover_settle(const struct blink_plugin *self, struct blink_cpu *cpu, const struct code *c,
+                   uint32_t at);
+/* An indirect branch has led to the CPU's RIP. True if that is no address: then it is undone, and
+ * the interpreter's, which makes it fault. [signal] */
+bool recover_arrive(const struct blink_plugin *self, struct blink_cpu *cpu);
 /* Where to go on at the CPU's RIP within the code, all slots filled: offset in its hot piece, or
  * -ENOENT. */
 int recover_resume(struct blink_cpu *cpu, const struct code *c);

@@ -31,13 +31,27 @@ static const struct span *span_at(const struct code *c, uint32_t at) {
     return low ? &c->span[low - 1] : NULL;
 }
 
+/* recover_find by the low half of a host address alone; no arena is larger than 2 GiB. */
+static const struct code *find_low(const struct blink_plugin *self, uint64_t *pc) {
+    uint32_t low = (uint32_t)*pc;
+    for (uint32_t a = 0; low && a < MAX_ARENAS; a++) {
+        uint64_t start =
+            __atomic_load_n(&self->glue[a].made, __ATOMIC_ACQUIRE) ? self->glue[a].start : 0;
+        *pc = start + (uint64_t)(int64_t)(int32_t)(low - (uint32_t)start);
+        const struct code *c = start ? recover_find(self, *pc, HOT) : NULL;
+        if (c)
+            return c;
+    }
+    return NULL;
+}
+
 /* Which instruction was the last: the host's pointer is to generated code, unless there has been
- * none, or the host does not tell. */
+ * none, or the host does not tell. Some hosts tell half of it. */
 static void pointers_from_image(const struct blink_plugin *self, struct blink_cpu *cpu,
                                 const uint8_t *image) {
     uint64_t fip;
     memcpy(&fip, image + 8, 8);
-    const struct code *c = recover_find(self, fip, HOT);
+    const struct code *c = fip >> 32 ? recover_find(self, fip, HOT) : find_low(self, &fip);
     const struct span *s = c ? span_at(c, (uint32_t)(fip - c->at[HOT])) : NULL;
     if (!s)
         return;
@@ -160,7 +174,19 @@ static void move_stack(struct blink_cpu *cpu, int64_t by) {
         *sp = (*sp & ~UINT64_C(0xffff)) | (moved & 0xffff);
 }
 
-int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
+bool recover_arrive(const struct blink_plugin *self, struct blink_cpu *cpu) {
+    if ((int64_t)(cpu->rip << 16) >> 16 == (int64_t)cpu->rip)
+        return false;
+    const struct code *from = self->by_id[cpu->jit_slot[SLOT_FROM]];
+    cpu->rip = from->rip + from->last;
+    cpu->gpr[BLINK_RSP] -= from->popped;
+    if (from->guest_at)
+        cpu->budget++;
+    return true;
+}
+
+int recover_settle(const struct blink_plugin *self, struct blink_cpu *cpu, const struct code *c,
+                   uint32_t at) {
     const struct span *s = span_at(c, at);
     uint64_t r11 = cpu->gpr[BLINK_R11];
     cpu->rip = c->rip;
@@ -173,7 +199,10 @@ int recover_settle(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     if (s->torn)
         mend(cpu, r11);
     switch (s->kind) {
-    case SPAN_R11: cpu->rip = r11; break;
+    case SPAN_R11:
+        cpu->rip = r11;
+        recover_arrive(self, cpu);
+        break;
     case SPAN_EXIT0: cpu->rip = c->exit_rip[0]; break;
     case SPAN_EXIT1: cpu->rip = c->exit_rip[1]; break;
     default: cpu->rip = c->rip + s->guest; break;
@@ -197,14 +226,16 @@ int recover_resume(struct blink_cpu *cpu, const struct code *c) {
 }
 
 /* On the way of an indirect branch. */
-static void arrive(struct blink_cpu *cpu) {
+static void arrive(const struct blink_plugin *self, struct blink_cpu *cpu) {
     cpu->rip = cpu->gpr[BLINK_R11];
     cpu->gpr[BLINK_R11] = cpu->jit_slot[SLOT_HELD + BLINK_R11];
     cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_HELD + BLINK_RCX];
+    recover_arrive(self, cpu);
 }
 
 /* In the gate or the landing; at their last jumps all is done. */
-static void land(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
+static void land(const struct blink_plugin *self, struct blink_cpu *cpu, const struct code *c,
+                 uint32_t at) {
     if (at < c->landing) {
         if (at > c->gate && at < c->gate_end)
             cpu->gpr[BLINK_RCX] = cpu->jit_slot[SLOT_HELD + BLINK_RCX];
@@ -214,7 +245,7 @@ static void land(struct blink_cpu *cpu, const struct code *c, uint32_t at) {
     if (at >= c->landing_end)
         cpu->rip = c->rip;
     else
-        arrive(cpu);
+        arrive(self, cpu);
 }
 
 /* The glue that pc is in, or NULL. */
@@ -259,13 +290,12 @@ int recover_state(struct blink_plugin *self, struct blink_cpu *cpu, void *contex
     take_gprs(cpu, c);
     take_fp(self, cpu, c);
     if (hot)
-        return recover_settle(cpu, hot, (uint32_t)(pc - hot->at[HOT]));
+        return recover_settle(self, cpu, hot, (uint32_t)(pc - hot->at[HOT]));
+    if (glue && pc == glue->astray) /* the stack first, it may be needed again */
+        mend(cpu, cpu->gpr[BLINK_R11]);
     if (cold)
-        land(cpu, cold, (uint32_t)(pc - cold->at[COLD]));
+        land(self, cpu, cold, (uint32_t)(pc - cold->at[COLD]));
     else
-        arrive(cpu);
-    if (!glue || pc != glue->astray)
-        return 0;
-    mend(cpu, cpu->rip);
-    return 1;
+        arrive(self, cpu);
+    return glue && pc == glue->astray;
 }

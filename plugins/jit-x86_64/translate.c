@@ -147,6 +147,24 @@ static void count_insns(struct gen *g, uint32_t count) {
     g->code->count = (uint16_t)count;
 }
 
+/* FNINIT: there is no last instruction in the CPU either, as the host's registers do not tell of
+ * the guest's none from none so far. */
+static void emit_forget_last(struct emit *e) {
+    static const uint32_t words[] = {CPU(fip), CPU(fdp), CPU(fcs)};
+    static const uint8_t clear64[] = {0x65, 0x48, 0xc7, 0x04, 0x25}; /* mov qword gs:[offset], 0 */
+    static const uint8_t clear16[] = {0x66, 0x65, 0xc7, 0x04, 0x25}; /* mov word gs:[offset], 0 */
+    _Static_assert(CPU(fds) == CPU(fcs) + 4, "cleared as one");
+    for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+        emit_bytes(e, clear64, sizeof clear64);
+        emit32(e, words[k]);
+        emit32(e, 0);
+    }
+    emit_bytes(e, clear16, sizeof clear16);
+    emit32(e, CPU(fop));
+    emit8(e, 0);
+    emit8(e, 0);
+}
+
 /* How the instructions of a block ended. */
 enum { END_OPEN, END_CLOSED, END_HANDED };
 
@@ -181,6 +199,8 @@ static uint32_t emit_insn(struct gen *g, const struct blink_insn *i) {
         emit_x87_mark(&g->hot);
         g->code->x87 = (uint16_t)g->hot.at;
     }
+    if (i->op == BLINK_OP_FNINIT)
+        emit_forget_last(&g->hot);
     struct mark before = {g->hot.at, g->held, g->fresh, g->spans, g->misses};
     if (action == DO_COPY || action == DO_COPY_X87) {
         if (g->legacy ? legacy_insn(g, i) : g->paged ? paged_insn(g, i) : rewrite_insn(g, i))

@@ -15,7 +15,7 @@
 static struct {
     volatile int signo, code;
     void *volatile address;
-    volatile unsigned long rip, trapno, error, cr2, rax;
+    volatile unsigned long rip, trapno, error, cr2, rax, rcx, rsp, r11;
     volatile int count;
 } caught;
 static sigjmp_buf resume_at;
@@ -35,6 +35,9 @@ static void fault_handler(int signo, siginfo_t *info, void *context) {
     caught.error = (unsigned long)g[REG_ERR];
     caught.cr2 = (unsigned long)g[REG_CR2];
     caught.rax = (unsigned long)g[REG_RAX];
+    caught.rcx = (unsigned long)g[REG_RCX];
+    caught.rsp = (unsigned long)g[REG_RSP];
+    caught.r11 = (unsigned long)g[REG_R11];
     caught.count++;
     siglongjmp(resume_at, 1);
 }

@@ -21,6 +21,7 @@ CASES = {
     "longdouble": [[]],
     "digits": [[]],
     "edges": [[]],
+    "branches": [[]],
     "matrix": [[]],
     "fft": [[]],
     "json": [[]],
@@ -99,7 +100,7 @@ def host_words(key):
 
 def missing(name, flavour):
     """Why a program cannot run here natively, or None."""
-    if name == "edges" and "AuthenticAMD" not in host_words("vendor_id"):
+    if name in ("edges", "branches") and "AuthenticAMD" not in host_words("vendor_id"):
         return "the host's processor is not AMD's, whose manual the decoder follows"
     if flavour == "v3" or name == "edges":
         lacks = (V3 | MORE.get(name, set())) - host_words("flags")

@@ -317,13 +317,37 @@ static void test_large(void **state) {
     assert_int_equal(grow(r), 10000);
 }
 
+/* RIP of the last x87 instruction after code has run. The host's kernel may lose it when it
+ * switches to another program: then the CPU keeps what it had, and it is tried again. */
+static uint64_t last_x87(struct rig *r, struct blink_jit_code *code, uint64_t at) {
+    struct blink_cpu *cpu = rig_cpu(r);
+    for (uint32_t k = 0; k < 1000; k++) {
+        cpu->fip = 0x1234;
+        cpu->ftop = cpu->fvalid = 0;
+        cpu->rip = rig_base(r) + at;
+        assert_int_equal(rig_enter(r, code, NULL).reason, BLINK_EXIT_BLOCK);
+        if (cpu->fip != 0x1234)
+            break;
+    }
+    return cpu->fip;
+}
+
+static void test_last_x87(void **state) {
+    static const uint8_t load[] = {0xb0, 1, 0xd9, 0xe8, 0xff, 0xe2}; /* mov al, 1; fld1; jmp rdx */
+    static const uint8_t init[] = {0xd9, 0xe8, 0xdb, 0xe3, 0xff, 0xe2}; /* fld1; fninit; jmp rdx */
+    struct rig *r = *state;
+    rig_cpu(r)->gpr[BLINK_RDX] = rig_base(r) + AFTER;
+    assert_true(last_x87(r, TRANSLATE(r, load, FIRST), FIRST) == rig_base(r) + FIRST + 2);
+    assert_true(last_x87(r, TRANSLATE(r, init, SECOND), SECOND) == 0);
+}
+
 #define LIFE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         LIFE(test_links), LIFE(test_indirect), LIFE(test_same_slot), LIFE(test_flush),
         LIFE(test_full),  LIFE(test_arenas),   LIFE(test_refused),   LIFE(test_large),
-        LIFE(test_pages), LIFE(test_budget),
+        LIFE(test_pages), LIFE(test_budget),   LIFE(test_last_x87),
     };
     return cmocka_run_group_tests_name("jit-x86_64-life", tests, NULL, NULL);
 }
