@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Suite guest: system software without firmware, and images that cannot be booted, in TAP.
 
-usage: run.py --blink PATH --dir DIR [OPTION of blink]...
-DIR holds the images that the assembler made; each becomes a CD, which is loaded whole.
+usage: run.py --blink PATH --dir DIR [--wild N] [--seed N] [OPTION of blink]...
+DIR holds the images that the assembler made; each becomes a CD, which is loaded whole. N programs of
+random code run in each mode, the first with the seed.
 """
 
 import argparse
 import os
+import random
 import shutil
 import struct
 import sys
@@ -26,6 +28,14 @@ PROGRAMS = [
     ("v86", b"viocpret\n", 7),
     ("apic", b"ntttxiNchpklswmd\n", 9),
 ]
+
+# Beginnings of instructions that change what the processor does, for random code.
+SYSTEM = [b"\x0f\x20", b"\x0f\x22", b"\x0f\x21", b"\x0f\x23", b"\x0f\x00", b"\x0f\x01", b"\x0f\x30",
+          b"\x0f\x32", b"\x0f\x05", b"\x0f\x07", b"\x0f\xa2", b"\x0f\xae", b"\x0f\xc7", b"\x8e", b"\x8c",
+          b"\x9c", b"\x9d", b"\xcf", b"\xcd", b"\xca", b"\xea", b"\x9a", b"\xff", b"\xf3\xa4", b"\xf3\xab",
+          b"\xec", b"\xee", b"\xe4", b"\xe6", b"\xfa", b"\xfb", b"\xf0", b"\x66", b"\x67", b"\xd9", b"\xdd",
+          b"\xc5", b"\xc4", b"\x0f\x6f", b"\x0f\x7f", b"\x0f\x09", b"\x48", b"\x50", b"\x58", b"\xc3", b"\xe8"]
+WILD_AT, WILD_SIZE = 0x800, 0x800
 
 CD_SECTOR = 2048
 
@@ -53,6 +63,7 @@ def cd(code, emulation=0, bootable=0x88, catalogue_ok=True, torito=b"EL TORITO S
 class Metal:
     def __init__(self, options, flags):
         self.tap = blinktest.Tap()
+        self.options = options
         self.blink = [os.path.abspath(options.blink)] + flags
         self.built = os.path.abspath(options.dir)
         self.dir = tempfile.mkdtemp(prefix="blink-metal-")
@@ -73,8 +84,8 @@ class Metal:
         with open(os.path.join(self.built, name + ".img"), "rb") as f:
             return f.read()
 
-    def run_blink(self, *args):
-        return blinktest.run([*self.blink, *args], env=self.env, cwd=self.dir, timeout=120)
+    def run_blink(self, *args, timeout=120):
+        return blinktest.run([*self.blink, *args], env=self.env, cwd=self.dir, timeout=timeout)
 
     def expect(self, name, args, status, out=b"", err=b""):
         want, got = blinktest.Result(status, out, err), self.run_blink(*args)
@@ -115,6 +126,26 @@ class Metal:
                           next(iter(counts))[:2] == (2 * status + 1, says), counts)
         self.expect("no such clock", ["--clock=sun", "-r", path], 2,
                     err=b"blink: --clock=sun: neither icount nor host\nblink: see blink --help\n")
+
+    def wild(self, count, seed):
+        """Whatever a program does to its machine, blink ends in one of its own ways; or not at all,
+        as a machine whose program turns in a circle."""
+        image = bytearray(self.image("wild"))
+        for kind, mode in enumerate(("real", "protected", "long")):
+            for n in range(seed, seed + count):
+                r = random.Random(3 * n + kind)
+                code = b""
+                while len(code) < WILD_SIZE:
+                    code += r.choice(SYSTEM) if r.random() < 0.3 else b""
+                    code += r.randbytes(r.randrange(1, 6))
+                image[4] = kind
+                image[WILD_AT:] = code[:WILD_SIZE]
+                args = ["--clock=icount", "-r", self.file("wild.iso", cd(bytes(image)))]
+                got = self.run_blink(*args, timeout=2)
+                self.tap.case(f"random code, {mode} mode, {n}",
+                              (got.status is None or got.status in range(0, 256)) and
+                              b"internal error" not in got.err,
+                              f"status {got.status}", got.err[-600:])
 
     def refuse(self, name, path, line):
         self.expect(name, ["-r", path], NOT_EXECUTABLE, err=f"blink: {path}: {line}\n".encode())
@@ -157,6 +188,7 @@ class Metal:
         try:
             self.programs()
             self.virtual_time()
+            self.wild(self.options.wild, self.options.seed)
             self.refusals()
         finally:
             shutil.rmtree(self.dir, ignore_errors=True)
@@ -167,6 +199,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--blink", required=True)
     parser.add_argument("--dir", required=True)
+    parser.add_argument("--wild", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1)
     options, flags = parser.parse_known_args()
     return Metal(options, flags).run()
 
