@@ -44,7 +44,11 @@ begin:
     movw %ax, %es
     sti
     jmp wild
-1:  enter_protected in32
+1:  cmpb $2, kind
+    je 1f
+    enter_protected in32
+.code16
+1:  enter_long in64
 
 .code16
 on_real:
@@ -81,8 +85,6 @@ finish16:
 .code32
 in32:
     movl $TABLE, %edi
-    cmpb $2, kind
-    je to_long
     xorl %ecx, %ecx
 4:  imull $stub_size32, %ecx, %eax
     addl $stubs32, %eax
@@ -142,9 +144,6 @@ on_protected:
     iretl
 finish32:
     exit 3
-
-to_long:
-    enter_long in64
 
 .code64
 in64:
