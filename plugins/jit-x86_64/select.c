@@ -141,6 +141,7 @@ uint32_t select_action(const struct gen *g, const struct blink_insn *i) {
     bool legacy = (mode & BLINK_MODE_BITS) != BLINK_MODE_BITS64;
     if (legacy && is_simple_elsewhere(i))
         return DO_COPY;
+    bool x87 = !(mode & (BLINK_MODE_NOX87 | BLINK_MODE_FERR));
     if (i->op == BLINK_OP_INVALID || i->op >= BLINK_OP_COUNT || always_interpreted(i->op) ||
         has_operand(i, BLINK_OPND_SEG) || has_implied_segment(i) || is_count_of_old(i) ||
         !host_has(self, i) || is_of_core(g, i))
@@ -149,9 +150,9 @@ uint32_t select_action(const struct gen *g, const struct blink_insn *i) {
     case BLINK_CLASS_INT:
     case BLINK_CLASS_STRING: return DO_COPY;
     case BLINK_CLASS_X87:
-    case BLINK_CLASS_MMX: return mode & BLINK_MODE_NOX87 ? DO_INTERPRET : DO_COPY_X87;
+    case BLINK_CLASS_MMX: return x87 ? DO_COPY_X87 : DO_INTERPRET;
     case BLINK_CLASS_SSE:
-        if (mode & BLINK_MODE_NOSSE)
+        if ((mode & BLINK_MODE_NOSSE) || (touches_mmx(i) && !x87))
             return DO_INTERPRET;
         return touches_mmx(i) ? DO_COPY_X87 : DO_COPY;
     case BLINK_CLASS_AVX:

@@ -76,7 +76,7 @@ static void test_reset(void **state) {
     assert_int_equal(cpu->cpl, 0);
     assert_int_equal(cpu->idtr.limit, 0xffff);
     const uint32_t forbidden = BLINK_MODE_NOX87 | BLINK_MODE_NOSSE | BLINK_MODE_NOAVX;
-    assert_int_equal(cpu->mode & ~(forbidden | SEGMENT_BITS), BLINK_MODE_BITS16);
+    assert_int_equal(cpu->mode & ~(forbidden | SEGMENT_BITS), BLINK_MODE_BITS16 | BLINK_MODE_FERR);
     assert_int_equal(cpu->mode & BLINK_MODE_NOX87, 0);
 }
 
@@ -186,7 +186,7 @@ static void test_modes(void **state) {
             cpu->seg[BLINK_SEG_CS].attr = rows[k].cs;
             cpu->seg[BLINK_SEG_SS].attr = rows[k].ss;
             cpu_update_mode(cpu);
-            uint32_t kept = cpu->mode & ~(BLINK_MODE_NOAVX | SEGMENT_BITS);
+            uint32_t kept = cpu->mode & ~(BLINK_MODE_NOAVX | BLINK_MODE_FERR | SEGMENT_BITS);
             assert_int_equal(kept, rows[k].mode | (paged ? BLINK_MODE_PAGED : 0));
             assert_int_equal(cpu->cpl, rows[k].cpl_after);
         }
@@ -211,6 +211,10 @@ static void test_forbidden_registers(void **state) {
     cpu_update_mode(cpu);
     assert_false(cpu->mode & BLINK_MODE_NOSSE);
     assert_true(cpu->mode & BLINK_MODE_NOAVX);
+    assert_false(cpu->mode & BLINK_MODE_FERR);
+    cpu->cr0 &= ~CR0_NE;
+    cpu_update_mode(cpu);
+    assert_true(cpu->mode & BLINK_MODE_FERR);
 }
 
 /* All 64 combinations of the arithmetic flags, with others beside them. */

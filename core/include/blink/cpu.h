@@ -69,6 +69,9 @@ enum {
 #define BLINK_MODE_WHOLE   0x1000u
 #define BLINK_MODE_PLAINFS 0x2000u
 #define BLINK_MODE_PLAINGS 0x4000u
+/* Errors of x87 are an interrupt, not an exception (CR0.NE is 0): a JIT hands those instructions,
+ * and MMX ones, to core. AMD64 manual volume 2, 3.1.1. */
+#define BLINK_MODE_FERR 0x8000u
 
 /* A segment register with its hidden part. AMD64 manual volume 2, 4.5 and 4.7. */
 struct blink_seg {
