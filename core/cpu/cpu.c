@@ -32,7 +32,8 @@ void cpu_set_segment(struct blink_cpu *cpu, uint32_t seg, uint16_t selector, uin
     s->attr = attr;
 }
 
-/* Which register files may not be used, or not without more. AMD64 manual volume 2, 3.1.1, 3.1.3 and 11.3. */
+/* Which register files may not be used, or not without more. AMD64 manual volume 2, 3.1.1, 3.1.3
+ * and 11.3. */
 static uint32_t forbidden(const struct blink_cpu *cpu) {
     uint32_t mode = 0;
     if (cpu->cr0 & (CR0_EM | CR0_TS))
