@@ -399,7 +399,7 @@ int translate_block(struct blink_plugin *self, const struct blink_jit_block *blo
     bool paged = block->mode & BLINK_MODE_PAGED, legacy = !is_long(block);
     if ((legacy ? !can_legacy(block) : block->cs_base != 0) || (paged && !self->has_bmi2))
         return -ENOTSUP;
-    if (self->ids >= MAX_CODES || (!self->large && outgrown(self)))
+    if (self->ids >= MAX_CODES || (!paged && !self->large && outgrown(self)))
         return -ENOSPC;
     struct code draft = {.core = out,
                          .rip = block->rip,
