@@ -36,10 +36,15 @@ static uint32_t stale, outside, faults;
 static int by_stores; /* no call of the kernel tells processors of the change */
 
 static _Thread_local sigjmp_buf out;
+static _Thread_local int expects; /* a fault */
 
 static void on_fault(int signo, siginfo_t *info, void *context) {
     unsigned char *at = info->si_addr;
     (void)signo, (void)context;
+    if (!expects) {
+        dprintf(1, "a fault at %p\n", (void *)at);
+        _exit(3);
+    }
     if (at < page || at >= page + PAGE)
         __atomic_fetch_add(&outside, 1, __ATOMIC_RELAXED);
     siglongjmp(out, 1);
@@ -63,6 +68,7 @@ static void *calls_it(void *arg) {
             __atomic_fetch_add(&faults, 1, __ATOMIC_RELAXED);
             continue;
         }
+        expects = 1;
         uint32_t least = __atomic_load_n(&told, __ATOMIC_SEQ_CST);
         if (by_stores)
             serialize();
@@ -222,6 +228,11 @@ int main(void) {
     file = mkstemp(name);
     CHECK(file >= 0 && ftruncate(file, 8 * PAGE) == 0);
     unlink(name);
+    /* Between two others, so that a hole has room for nothing but what is meant for it. */
+    unsigned char *three =
+        mmap(NULL, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(three != MAP_FAILED);
+    page = three + PAGE;
     one_view();
     two_views();
     return guest_done();

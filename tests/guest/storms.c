@@ -239,7 +239,16 @@ static uint64_t once(int kernel, uint64_t seed) {
 
 /* ---- storms ---- */
 
-static volatile int handlers;
+static int handlers; /* atomic, since they may be nested */
+
+static int count(int *counter) {
+    return __atomic_add_fetch(counter, 1, __ATOMIC_SEQ_CST);
+}
+
+static int seen(const int *counter) {
+    return __atomic_load_n(counter, __ATOMIC_SEQ_CST);
+}
+
 static const struct itimerval never, often = {{0, 100}, {0, 100}};
 
 /* Nothing of the interrupted code's must be where it was. */
@@ -271,7 +280,7 @@ static void use_registers(void) {
 static void on_alarm(int signo) {
     (void)signo;
     use_registers();
-    if (++handlers >= STORM)
+    if (count(&handlers) >= STORM)
         setitimer(ITIMER_REAL, &never, NULL);
 }
 
@@ -280,11 +289,11 @@ static void on_timer(int signo, siginfo_t *info, void *context) {
     static const struct itimerspec stop;
     (void)signo, (void)info, (void)context;
     use_registers();
-    if (++handlers >= STORM)
+    if (count(&handlers) >= STORM)
         timer_settime(timer, 0, &stop, NULL);
 }
 
-static void catch (int signo, void (*handler)(int, siginfo_t *, void *), int flags) {
+static void watch(int signo, void (*handler)(int, siginfo_t *, void *), int flags) {
     struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
     CHECK(sigaction(signo, &sa, NULL) == 0);
 }
@@ -296,14 +305,14 @@ static void storm(int kernel) {
     setitimer(ITIMER_REAL, &often, NULL);
     do
         wrong += once(kernel, 1) != want;
-    while (handlers < STORM);
+    while (seen(&handlers) < STORM);
     CHECK(wrong == 0);
     const struct itimerspec spec = {{0, 100000}, {0, 100000}};
     handlers = 0;
     timer_settime(timer, 0, &spec, NULL);
     do
         wrong += once(kernel, 1) != want;
-    while (handlers < STORM);
+    while (seen(&handlers) < STORM);
     CHECK(wrong == 0);
 }
 
@@ -311,7 +320,7 @@ static void plain(void) {
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
     struct sigaction sa = {.sa_handler = on_alarm};
     sigaction(SIGALRM, &sa, NULL);
-    catch (SIGUSR2, on_timer, 0);
+    watch(SIGUSR2, on_timer, 0);
     CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
     for (int k = 0; k < kernel_count(); k++)
         storm(k);
@@ -332,7 +341,7 @@ static void counts_in_r15(int signo, siginfo_t *info, void *context) {
         uc->uc_mcontext.gregs[REG_R15]++;
         within++;
     }
-    if (++handlers >= STORM)
+    if (count(&handlers) >= STORM)
         setitimer(ITIMER_REAL, &never, NULL);
 }
 
@@ -344,7 +353,7 @@ static void changed_registers(void) {
     s = start;
     kernel_integer(&s);
     const uint64_t flags = s.flags, rax = s.gpr[0], r8 = s.gpr[8];
-    catch (SIGALRM, counts_in_r15, 0);
+    watch(SIGALRM, counts_in_r15, 0);
     handlers = 0;
     setitimer(ITIMER_REAL, &often, NULL);
     do {
@@ -353,7 +362,7 @@ static void changed_registers(void) {
         kernel_integer(&s);
         wrong += s.gpr[15] != start.gpr[15] + (uint64_t)within;
         wrong += s.flags != flags || s.gpr[0] != rax || s.gpr[8] != r8;
-    } while (handlers < STORM);
+    } while (seen(&handlers) < STORM);
     CHECK(wrong == 0);
 }
 
@@ -374,6 +383,7 @@ __asm__(".globl spins, spin0, spin1, spin2, spin3, spin4, spin5\n"
         "2: pop %r13; pop %rbx; fninit; ret\n");
 
 static void ends_spin(int signo, siginfo_t *info, void *context) {
+    static const struct itimerval again = {{0, 0}, {0, 200}};
     static const char *const from[] = {spin0, spin1, spin2, spin3, spin4, spin5};
     ucontext_t *uc = context;
     greg_t *g = uc->uc_mcontext.gregs;
@@ -390,10 +400,12 @@ static void ends_spin(int signo, siginfo_t *info, void *context) {
     case 4: g[REG_RIP] = g[REG_RBX]; break;
     default: break;
     }
+    /* Not before this one is done, or a slow machine would do nothing else. */
+    setitimer(ITIMER_REAL, &again, NULL);
 }
 
 static void changed_loops(void) {
-    catch (SIGALRM, ends_spin, 0);
+    watch(SIGALRM, ends_spin, 0);
     setitimer(ITIMER_REAL, &often, NULL);
     for (int k = 0; k < STORM; k++)
         spins(k % 5);
@@ -414,7 +426,7 @@ static void jumps_out(int signo, siginfo_t *info, void *context) {
 static void left(void) {
     static const struct itimerval soon = {{0, 0}, {0, 60}};
     volatile uint64_t wrong = 0;
-    catch (SIGALRM, jumps_out, 0);
+    watch(SIGALRM, jumps_out, 0);
     for (volatile int k = 0; k < STORM; k++) {
         const int kernel = k % kernel_count();
         if (sigsetjmp(out, 1) == 0) {
@@ -436,13 +448,13 @@ static void nests(int signo, siginfo_t *info, void *context) {
     struct state s;
     (void)signo, (void)info, (void)context;
     use_registers();
-    if (++handlers >= STORM)
+    if (count(&handlers) >= STORM)
         setitimer(ITIMER_REAL, &never, NULL);
     if (++depth > deepest)
         deepest = depth;
     /* The next one comes while this one is under way, unless it is the last. */
     if (depth < 4)
-        while (deepest <= depth && handlers < STORM)
+        while (deepest <= depth && seen(&handlers) < STORM)
             ;
     fill(&s, 11);
     run_integer(&s);
@@ -453,7 +465,7 @@ static void nests(int signo, siginfo_t *info, void *context) {
 
 static void nested(void) {
     volatile uint64_t wrong = 0;
-    catch (SIGALRM, nests, SA_NODEFER);
+    watch(SIGALRM, nests, SA_NODEFER);
     for (int k = 0; k < kernel_count(); k++) {
         const uint64_t want = once(k, 7);
         handlers = 0;
@@ -461,7 +473,7 @@ static void nested(void) {
         setitimer(ITIMER_REAL, &often, NULL);
         do
             wrong += once(k, 7) != want;
-        while (handlers < STORM);
+        while (seen(&handlers) < STORM);
         wrong += depth != 0;
     }
     CHECK(wrong == 0);
@@ -472,24 +484,27 @@ static void nested(void) {
 static struct worker {
     pthread_t thread;
     uint64_t want[KERNELS], wrong;
+    int caught;    /* atomic; the first is its start */
     uint32_t done; /* atomic */
 } worker[THREADS];
 static uint32_t stop; /* atomic */
-static _Thread_local volatile int mine;
+static _Thread_local struct worker *mine;
 
 static void on_thread(int signo, siginfo_t *info, void *context) {
     (void)signo, (void)info, (void)context;
     use_registers();
-    mine++;
+    count(&mine->caught);
 }
 
 static void *works(void *arg) {
     struct worker *w = arg;
     int round = 0;
+    mine = w;
+    count(&w->caught);
     while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
         const int k = round++ % kernel_count();
         w->wrong += once(k, 9) != w->want[k];
-        if (round >= 2 * KERNELS && mine >= 50)
+        if (round >= 2 * KERNELS && seen(&w->caught) >= 50)
             __atomic_store_n(&w->done, 1, __ATOMIC_RELEASE);
     }
     return NULL;
@@ -497,9 +512,9 @@ static void *works(void *arg) {
 
 static void threads(void) {
     static const int signals[] = {SIGUSR1, SIGUSR2, 40};
-    int left_over = THREADS;
+    int left_over = THREADS, before[THREADS] = {0};
     for (int k = 0; k < 3; k++)
-        catch (signals[k], on_thread, SA_RESTART | (k ? SA_NODEFER : 0));
+        watch(signals[k], on_thread, SA_RESTART | (k ? SA_NODEFER : 0));
     for (int k = 0; k < THREADS; k++) {
         for (int j = 0; j < kernel_count(); j++)
             worker[k].want[j] = once(j, 9);
@@ -509,9 +524,14 @@ static void threads(void) {
         left_over = 0;
         for (int k = 0; k < THREADS; k++) {
             left_over += !__atomic_load_n(&worker[k].done, __ATOMIC_ACQUIRE);
+            /* Two at once, and none while those are under way. */
+            if (seen(&worker[k].caught) == before[k])
+                continue;
+            before[k] = seen(&worker[k].caught);
             pthread_kill(worker[k].thread, signals[round % 3]);
+            pthread_kill(worker[k].thread, signals[(round + 1) % 3]);
         }
-        nanosleep(&(struct timespec){0, 500000}, NULL);
+        nanosleep(&(struct timespec){0, 200000}, NULL);
     }
     __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
     for (int k = 0; k < THREADS; k++) {
