@@ -36,7 +36,7 @@ def address_of(program, symbol):
 
 
 def check_perf(tap, blink, program):
-    child = blinktest.start(blink + ["--perf-map", program, "3"])
+    child = blinktest.start(blink + ["--perf-map", program, "10"])
     path = f"/tmp/perf-{child.pid}.map"
     r = blinktest.finish(child)
     try:
