@@ -132,7 +132,9 @@ void withdraw(struct blink_plugin *self, struct code *code) {
 }
 
 static struct code *code_of(const struct blink_plugin *self, uint64_t entry) {
-    return self->by_id[*(const uint32_t *)(uintptr_t)(entry - CODE_ID)];
+    uint32_t id; /* code stands at any address */
+    memcpy(&id, (const void *)(uintptr_t)(entry - CODE_ID), sizeof id);
+    return self->by_id[id];
 }
 
 /* The code that is known for rip, made known to the tables; 0 if there is none. */
