@@ -70,31 +70,49 @@ static inline uint64_t page_room(uint64_t a, uint32_t size, uint64_t left) {
     return room < left ? room : left;
 }
 
-static inline bool is_wide(const struct blink_cpu *cpu, const struct blink_insn *i) {
-    return i->addrsize == 8 && !(cpu->flags & BLINK_DF) &&
-           (cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64;
+/* How many do not wrap around, at most `left`. */
+static inline uint64_t offset_room(const struct string_state *s, uint64_t offset, uint32_t size,
+                                   uint64_t left) {
+    uint64_t room = (s->mask - offset) / size;
+    /* The last byte may be the last of all. */
+    room += (s->mask - offset) % size == size - 1;
+    return room < left ? room : left;
 }
 
-/* Copy at most a page of bytes that lie within one page at both ends. */
-static void copy_chunk(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t dst,
+/* Forward, and no limit of a segment comes before the offsets wrap. */
+static inline bool is_wide(const struct blink_cpu *cpu, const struct blink_insn *i) {
+    if (cpu->flags & BLINK_DF)
+        return false;
+    if ((cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64)
+        return i->addrsize == 8;
+    if (i->seg == BLINK_SEG_FS || i->seg == BLINK_SEG_GS)
+        return false;
+    return cpu->mode & (i->addrsize == 4 ? BLINK_MODE_FLAT : BLINK_MODE_WHOLE);
+}
+
+/*
+ * Copy at most a page of bytes that lie within one page at both ends. False: nothing has been done,
+ * and one element is to be by itself; in paged memory that brings the pages into the TLB, or is a
+ * device's.
+ */
+static bool copy_chunk(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t dst,
                        uint64_t src, size_t bytes) {
+#if INTERP_PAGED
+    const uint8_t *from = blink_tlb_find(cpu, cpu->tlb.read, src, 1);
+    uint8_t *to = blink_tlb_find(cpu, cpu->tlb.write, dst, 1);
+    (void)i;
+    if (!from || !to)
+        return false;
+#else
     /* One element at each end first: what can fault, faults here, before any change. */
     uint8_t probe = ld8(cpu, i, src);
     uint8_t *to = atomic_at(cpu, i, dst, 1);
-    (void)probe;
-#if INTERP_PAGED
-    const uint8_t *from = blink_tlb_find(cpu, cpu->tlb.read, src, 1);
-    if (unlikely(!to || !from)) {
-        /* A device, or the destination evicted the source's entry: the slow way. */
-        for (size_t k = 0; k < bytes; k++)
-            st8(cpu, i, dst + k, ld8(cpu, i, src + k));
-        return;
-    }
-#else
     const uint8_t *from = (const uint8_t *)(uintptr_t)(src + cpu->bias);
+    (void)probe;
 #endif
     memmove(to, from, bytes);
     barrier();
+    return true;
 }
 
 HANDLER(movs) {
@@ -105,15 +123,13 @@ HANDLER(movs) {
     while (left) {
         uint64_t src = (s.src + s.si) & s.linear, dst = (s.dst + s.di) & s.linear, n = 1;
         if (wide) {
-            n = page_room(dst, size, page_room(src, size, left));
+            n = offset_room(&s, s.si, size, offset_room(&s, s.di, size, left));
+            n = page_room(dst, size, page_room(src, size, n));
             /* A destination shortly above its source repeats the source: element by element. */
-            if (n > 1 && dst - src >= n * size)
-                copy_chunk(cpu, i, dst, src, n * size);
-            else
+            if (n <= 1 || dst - src < n * size || !copy_chunk(cpu, i, dst, src, n * size))
                 n = 1;
         }
-        if (n <= 1) {
-            n = 1;
+        if (n == 1) {
             check_limit(cpu, i, i->seg, s.si, BLINK_ACCESS_READ);
             check_limit(cpu, i, BLINK_SEG_ES, s.di, BLINK_ACCESS_WRITE);
             st_sized(cpu, i, dst, size, ld_sized(cpu, i, src, size));
@@ -128,19 +144,24 @@ HANDLER(movs) {
     NEXT();
 }
 
-static void fill_chunk(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t dst,
+static bool fill_chunk(struct blink_cpu *cpu, const struct blink_insn *i, uint64_t dst,
                        uint64_t value, uint32_t size, uint64_t n) {
+#if INTERP_PAGED
+    uint8_t *to = blink_tlb_find(cpu, cpu->tlb.write, dst, 1);
+    (void)i;
+    if (!to)
+        return false;
+#else
     uint8_t *to = atomic_at(cpu, i, dst, 1);
-    if (unlikely(!to)) {
-        for (uint64_t k = 0; k < n; k++)
-            st_sized(cpu, i, dst + k * size, size, value);
-    } else if (size == 1 || value == 0) {
+#endif
+    if (size == 1 || value == 0) {
         memset(to, (int)(value & 0xff), n * size);
     } else {
         for (uint64_t k = 0; k < n; k++)
             memcpy(to + k * size, &value, size);
     }
     barrier();
+    return true;
 }
 
 HANDLER(stos) {
@@ -149,10 +170,10 @@ HANDLER(stos) {
     uint32_t size = i->opsize;
     bool wide = is_wide(cpu, i) && left > 1;
     while (left) {
-        uint64_t dst = (s.dst + s.di) & s.linear, n = wide ? page_room(dst, size, left) : 1;
-        if (n > 1) {
-            fill_chunk(cpu, i, dst, value, size, n);
-        } else {
+        uint64_t dst = (s.dst + s.di) & s.linear, n = 1;
+        if (wide)
+            n = page_room(dst, size, offset_room(&s, s.di, size, left));
+        if (n <= 1 || !fill_chunk(cpu, i, dst, value, size, n)) {
             n = 1;
             check_limit(cpu, i, BLINK_SEG_ES, s.di, BLINK_ACCESS_WRITE);
             st_sized(cpu, i, dst, size, value);
