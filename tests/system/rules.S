@@ -610,6 +610,40 @@ faulty v86_lar, 16, "lar %ax, %cx"
 faulty v86_cr, 16, "movl %cr0, %eax"
 faulty v86_limit, 16, "movw (%bx), %cx", "movw $0xffff, %bx"
 
+rule real_string_wrap, 16
+    movw $0x2000, %ax
+    movw %ax, %es
+    movw $0x1234, %ax
+    movw $0xefe0, %di
+    movw $0x0820, %cx
+    cld
+    rep stosw
+    cmpw $0x0020, %di
+    jne 3f
+    testw %cx, %cx
+    jnz 3f
+    cmpw %ax, %es:0xfffe
+    jne 3f
+    cmpw %ax, %es:0x001e
+    jne 3f
+    cmpw $0, %es:0x0020
+    jne 3f
+    right
+rule string_overlap, 32
+    movl $0x20ff0, %esi
+    movl $0x20ff2, %edi
+    movl $0x1800, %ecx
+    movb $0xab, (%esi)
+    movb $0xcd, 1(%esi)
+    cld
+    rep movsb
+    cmpw $0xcdab, 0x20ff0 + 0x1800
+    jne 3f
+    cmpb $0, 0x20ff2 + 0x1800
+    jne 3f
+    cmpl $0x20ff2 + 0x1800, %edi
+    jne 3f
+    right
 rule real_int, 16
     movw $RUN(real_int, 1f), 0x40 * 4
     movw $0, 0x40 * 4 + 2
