@@ -17,21 +17,15 @@ static int attach(struct blink_machine *machine, struct blink_plugin *self,
         (!drive.disk.read_only && !drive.disk.write))
         return -EINVAL;
     bus_lock(bus);
-    int err = bus->drives == BUS_DRIVES ? -ENOSPC : 0;
-    if (!err)
-        bus->drive[bus->drives++] = drive;
+    int err = owned_add(bus->drive, &bus->drives, BUS_DRIVES, &drive, sizeof drive);
     bus_unlock(bus);
     return err;
 }
 
 static void detach(struct blink_machine *machine, struct blink_plugin *self) {
     struct blink_bus *bus = machine_bus(machine);
-    uint32_t kept = 0;
     bus_lock(bus);
-    for (uint32_t k = 0; k < bus->drives; k++)
-        if (bus->drive[k].owner != self)
-            bus->drive[kept++] = bus->drive[k];
-    bus->drives = kept;
+    owned_release(bus->drive, &bus->drives, self, sizeof bus->drive[0]);
     bus_unlock(bus);
 }
 

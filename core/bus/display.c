@@ -9,24 +9,17 @@
 static int attach(struct blink_machine *machine, struct blink_plugin *self,
                   blink_display_render render) {
     struct blink_bus *bus = machine_bus(machine);
-    int err = 0;
+    struct display d = {self, render};
     bus_lock(bus);
-    if (bus->displays == BUS_DISPLAYS)
-        err = -ENOSPC;
-    else
-        bus->display[bus->displays++] = (struct display){self, render};
+    int err = owned_add(bus->display, &bus->displays, BUS_DISPLAYS, &d, sizeof d);
     bus_unlock(bus);
     return err;
 }
 
 static void detach(struct blink_machine *machine, struct blink_plugin *self) {
     struct blink_bus *bus = machine_bus(machine);
-    uint32_t kept = 0;
     bus_lock(bus);
-    for (uint32_t k = 0; k < bus->displays; k++)
-        if (bus->display[k].owner != self)
-            bus->display[kept++] = bus->display[k];
-    bus->displays = kept;
+    owned_release(bus->display, &bus->displays, self, sizeof bus->display[0]);
     if (bus->keyboard.owner == self)
         bus->keyboard = (struct keyboard){0};
     bus_unlock(bus);

@@ -8,7 +8,9 @@
 #include <blink/cpu.h>
 #include <blink/disk.h>
 #include <blink/display.h>
+#include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "bus/bus.h"
 
@@ -101,6 +103,32 @@ struct blink_bus {
     struct drive drive[BUS_DRIVES]; /* in the order they came */
     uint32_t drives;
 };
+
+/*
+ * Lists of fixed room, in the order things came, of structures that begin with their owner. With
+ * the lock held.
+ */
+static inline int owned_add(void *list, uint32_t *count, uint32_t room, const void *item,
+                            size_t size) {
+    if (*count == room)
+        return -ENOSPC;
+    memcpy((uint8_t *)list + (*count)++ * size, item, size);
+    return 0;
+}
+static inline void owned_release(void *list, uint32_t *count, const struct blink_plugin *owner,
+                                 size_t size) {
+    uint8_t *to = list, *at = list;
+    for (uint32_t k = *count; k > 0; k--, at += size) {
+        const struct blink_plugin *whose;
+        memcpy(&whose, at, sizeof whose);
+        if (whose == owner) {
+            --*count;
+            continue;
+        }
+        memmove(to, at, size);
+        to += size;
+    }
+}
 
 static inline void bus_lock(struct blink_bus *bus) {
     pthread_mutex_lock(&bus->lock);

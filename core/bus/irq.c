@@ -48,14 +48,13 @@ static void tell_of_all(struct blink_bus *bus, struct blink_plugin *self, blink_
 
 int bus_watch_lines(struct blink_bus *bus, struct blink_plugin *self, blink_bus_line line,
                     blink_bus_eoi eoi) {
+    struct watcher w = {self, line, eoi};
     if (!self || !line)
         return -EINVAL;
     bus_lock(bus);
-    int err = bus->watchers == BUS_WATCHERS ? -ENOSPC : 0;
-    if (!err) {
-        bus->watcher[bus->watchers++] = (struct watcher){self, line, eoi};
+    int err = owned_add(bus->watcher, &bus->watchers, BUS_WATCHERS, &w, sizeof w);
+    if (!err)
         tell_of_all(bus, self, line);
-    }
     bus_unlock(bus);
     return err;
 }
@@ -144,11 +143,7 @@ bool bus_acknowledge(struct blink_bus *bus, uint32_t *vector) {
 }
 
 void irq_release(struct blink_bus *bus, const struct blink_plugin *owner) {
-    uint32_t kept = 0;
-    for (uint32_t k = 0; k < bus->watchers; k++)
-        if (bus->watcher[k].owner != owner)
-            bus->watcher[kept++] = bus->watcher[k];
-    bus->watchers = kept;
+    owned_release(bus->watcher, &bus->watchers, owner, sizeof bus->watcher[0]);
     if (bus->controller == owner) {
         set_output(bus, false);
         bus->controller = NULL;
