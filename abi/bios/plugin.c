@@ -99,33 +99,22 @@ static int bios_start(struct blink_plugin *b, struct blink_cpu *cpu,
 /* ---- life ---- */
 
 static int bios_create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
-    static const char who[] = "abi bios";
-    if (*args) {
-        blink_log(host, BLINK_LOG_ERROR, "bios: %s: it takes no arguments", args);
-        return -EINVAL;
-    }
-    struct blink_plugin *b = calloc(1, sizeof *b);
-    if (!b)
-        return -ENOMEM;
-    b->host = host;
-    int rc = blink_service(host, who, BLINK_IFACE_BUS, &b->bus, sizeof b->bus);
-    if (rc == 0)
-        rc = blink_service(host, who, BLINK_IFACE_MEM, &b->mem, sizeof b->mem);
-    if (rc == 0)
-        rc = blink_service(host, who, BLINK_IFACE_DEBUG, &b->debug, sizeof b->debug);
-    if (rc == 0)
-        rc = blink_service(host, who, BLINK_IFACE_DISK, &b->disk, sizeof b->disk);
-    if (rc == 0)
-        rc = blink_service(host, who, BLINK_IFACE_EXEC, &b->exec, sizeof b->exec);
-    if (rc == 0 && !b->bus.memory_write) {
-        blink_log(host, BLINK_LOG_ERROR, "bios: this host's " BLINK_IFACE_BUS " is too old");
-        rc = -ENOTSUP;
-    }
+    static const struct blink_need needs[] = {
+        {BLINK_NEED(BLINK_IFACE_BUS, bus)},     {BLINK_NEED(BLINK_IFACE_MEM, mem)},
+        {BLINK_NEED(BLINK_IFACE_DEBUG, debug)}, {BLINK_NEED(BLINK_IFACE_DISK, disk)},
+        {BLINK_NEED(BLINK_IFACE_EXEC, exec)},
+    };
+    struct blink_plugin *b;
+    int rc = BLINK_CREATE(host, "abi bios", args, needs, &b);
     if (rc)
+        return rc;
+    if (!b->bus.memory_write) {
+        blink_log(host, BLINK_LOG_ERROR, "bios: this host's " BLINK_IFACE_BUS " is too old");
         free(b);
-    else
-        *out = b;
-    return rc;
+        return -ENOTSUP;
+    }
+    *out = b;
+    return 0;
 }
 
 static void bios_destroy(struct blink_plugin *b) {

@@ -98,21 +98,9 @@ static void cga_reset(struct blink_plugin *c) {
 }
 
 static int cga_create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
-    if (*args) {
-        blink_log(host, BLINK_LOG_ERROR, "cga: %s: it takes no arguments", args);
-        return -EINVAL;
-    }
-    struct blink_plugin *c = calloc(1, sizeof *c);
-    if (!c)
-        return -ENOMEM;
-    c->host = host;
-    if (blink_service(host, "device cga", BLINK_IFACE_BUS, &c->bus, sizeof c->bus) ||
-        blink_service(host, "device cga", BLINK_IFACE_DISPLAY, &c->display, sizeof c->display)) {
-        free(c);
-        return -ENOTSUP;
-    }
-    *out = c;
-    return 0;
+    static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_BUS, bus)},
+                                              {BLINK_NEED(BLINK_IFACE_DISPLAY, display)}};
+    return BLINK_CREATE(host, "device cga", args, needs, out);
 }
 
 static void cga_destroy(struct blink_plugin *c) {

@@ -53,22 +53,16 @@ static int parse_port(const char *args, uint16_t *out) {
 
 static int debugcon_create(const struct blink_host *host, const char *args,
                            struct blink_plugin **out) {
+    static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_BUS, bus)}};
     uint16_t port = DEBUGCON_PORT;
     if (parse_port(args, &port)) {
         blink_log(host, BLINK_LOG_ERROR, "debugcon: %s: not an argument; give port=0 to 0xffff",
                   args);
         return -EINVAL;
     }
-    struct blink_plugin *self = calloc(1, sizeof *self);
-    if (!self)
-        return -ENOMEM;
-    self->host = host;
-    self->port = port;
-    int err = blink_service(host, "device debugcon", BLINK_IFACE_BUS, &self->bus, sizeof self->bus);
-    if (err)
-        free(self);
-    else
-        *out = self;
+    int err = BLINK_CREATE(host, "device debugcon", NULL, needs, out);
+    if (err == 0)
+        (*out)->port = port;
     return err;
 }
 

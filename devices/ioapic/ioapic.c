@@ -142,25 +142,19 @@ static void ioapic_reset(struct blink_plugin *p) {
 
 static int ioapic_create(const struct blink_host *host, const char *args,
                          struct blink_plugin **out) {
-    if (*args) {
-        blink_log(host, BLINK_LOG_ERROR, "device ioapic takes no arguments, not \"%s\"", args);
-        return -EINVAL;
-    }
-    struct blink_plugin *p = calloc(1, sizeof *p);
-    if (!p)
-        return -ENOMEM;
-    p->host = host;
-    int r = blink_service(host, "device ioapic", BLINK_IFACE_BUS, &p->bus, sizeof p->bus);
-    if (r == 0 && !p->bus.message) {
+    static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_BUS, bus)}};
+    struct blink_plugin *p;
+    int r = BLINK_CREATE(host, "device ioapic", args, needs, &p);
+    if (r)
+        return r;
+    if (!p->bus.message) {
         blink_log(host, BLINK_LOG_ERROR,
                   "ioapic: this host's " BLINK_IFACE_BUS " knows no interrupt messages");
-        r = -ENOTSUP;
-    }
-    if (r)
         free(p);
-    else
-        *out = p;
-    return r;
+        return -ENOTSUP;
+    }
+    *out = p;
+    return 0;
 }
 
 static void ioapic_destroy(struct blink_plugin *p) {

@@ -231,27 +231,19 @@ static void lapic_reset(struct blink_plugin *p) {
 
 static int lapic_create(const struct blink_host *host, const char *args,
                         struct blink_plugin **out) {
-    static const char who[] = "device lapic";
-    if (*args) {
-        blink_log(host, BLINK_LOG_ERROR, "%s takes no arguments, not \"%s\"", who, args);
-        return -EINVAL;
-    }
-    struct blink_plugin *p = calloc(1, sizeof *p);
-    if (!p)
-        return -ENOMEM;
-    p->host = host;
-    int r = blink_service(host, who, BLINK_IFACE_BUS, &p->bus, sizeof p->bus);
-    if (r == 0)
-        r = blink_service(host, who, BLINK_IFACE_SYSTEM, &p->board, sizeof p->board);
-    if (r == 0 && (!p->bus.unclaim_memory || !p->board.take_nmi)) {
-        blink_log(host, BLINK_LOG_ERROR, "lapic: this host knows no local APICs");
-        r = -ENOTSUP;
-    }
+    static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_BUS, bus)},
+                                              {BLINK_NEED(BLINK_IFACE_SYSTEM, board)}};
+    struct blink_plugin *p;
+    int r = BLINK_CREATE(host, "device lapic", args, needs, &p);
     if (r)
+        return r;
+    if (!p->bus.unclaim_memory || !p->board.take_nmi) {
+        blink_log(host, BLINK_LOG_ERROR, "lapic: this host knows no local APICs");
         free(p);
-    else
-        *out = p;
-    return r;
+        return -ENOTSUP;
+    }
+    *out = p;
+    return 0;
 }
 
 static void lapic_destroy(struct blink_plugin *p) {

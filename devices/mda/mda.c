@@ -145,21 +145,9 @@ static void mda_reset(struct blink_plugin *d) {
 }
 
 static int mda_create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
-    if (*args) {
-        blink_log(host, BLINK_LOG_ERROR, "mda: %s: it takes no arguments", args);
-        return -EINVAL;
-    }
-    struct blink_plugin *d = calloc(1, sizeof *d);
-    if (!d)
-        return -ENOMEM;
-    d->host = host;
-    if (blink_service(host, "device mda", BLINK_IFACE_BUS, &d->bus, sizeof d->bus) ||
-        blink_service(host, "device mda", BLINK_IFACE_DISPLAY, &d->display, sizeof d->display)) {
-        free(d);
-        return -ENOTSUP;
-    }
-    *out = d;
-    return 0;
+    static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_BUS, bus)},
+                                              {BLINK_NEED(BLINK_IFACE_DISPLAY, display)}};
+    return BLINK_CREATE(host, "device mda", args, needs, out);
 }
 
 static void mda_destroy(struct blink_plugin *d) {

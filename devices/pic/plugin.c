@@ -138,22 +138,20 @@ static int pic_create(const struct blink_host *host, const char *args, struct bl
         blink_log(host, BLINK_LOG_ERROR, "pic: %s: not an argument; there is bios alone", args);
         return -EINVAL;
     }
-    struct blink_plugin *p = calloc(1, sizeof *p);
-    if (!p)
-        return -ENOMEM;
-    p->host = host;
-    p->bios = *args;
-    int r = blink_service(host, "device pic", BLINK_IFACE_BUS, &p->bus, sizeof p->bus);
-    if (r == 0 && !p->bus.set_intr) {
+    static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_BUS, bus)}};
+    struct blink_plugin *p;
+    int r = BLINK_CREATE(host, "device pic", NULL, needs, &p);
+    if (r)
+        return r;
+    if (!p->bus.set_intr) {
         blink_log(host, BLINK_LOG_ERROR,
                   "pic: this host's " BLINK_IFACE_BUS " knows no interrupt controllers");
-        r = -ENOTSUP;
-    }
-    if (r)
         free(p);
-    else
-        *out = p;
-    return r;
+        return -ENOTSUP;
+    }
+    p->bios = *args;
+    *out = p;
+    return 0;
 }
 
 static void pic_destroy(struct blink_plugin *p) {

@@ -168,16 +168,10 @@ static int pit_create(const struct blink_host *host, const char *args, struct bl
         blink_log(host, BLINK_LOG_ERROR, "pit: %s: not an argument; there is bios alone", args);
         return -EINVAL;
     }
-    struct blink_plugin *p = calloc(1, sizeof *p);
-    if (!p)
-        return -ENOMEM;
-    p->host = host;
-    p->bios = *args;
-    int r = blink_service(host, "device pit", BLINK_IFACE_BUS, &p->bus, sizeof p->bus);
-    if (r)
-        free(p);
-    else
-        *out = p;
+    static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_BUS, bus)}};
+    int r = BLINK_CREATE(host, "device pit", NULL, needs, out);
+    if (r == 0)
+        (*out)->bios = *args;
     return r;
 }
 

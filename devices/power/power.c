@@ -143,23 +143,9 @@ static const struct {
 };
 
 static int create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
-    if (args[0]) {
-        blink_log(host, BLINK_LOG_ERROR, "device power takes no arguments, not \"%s\"", args);
-        return -EINVAL;
-    }
-    struct blink_plugin *self = calloc(1, sizeof *self);
-    if (!self)
-        return -ENOMEM;
-    self->host = host;
-    int rc = blink_service(host, "device power", BLINK_IFACE_BUS, &self->bus, sizeof self->bus);
-    if (rc == 0)
-        rc = blink_service(host, "device power", BLINK_IFACE_SYSTEM, &self->board,
-                           sizeof self->board);
-    if (rc)
-        free(self);
-    else
-        *out = self;
-    return rc;
+    static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_BUS, bus)},
+                                              {BLINK_NEED(BLINK_IFACE_SYSTEM, board)}};
+    return BLINK_CREATE(host, "device power", args, needs, out);
 }
 
 static void destroy(struct blink_plugin *self) {

@@ -11,21 +11,9 @@
 #define WINDOW 0xa0000
 
 static int vga_create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
-    if (*args) {
-        blink_log(host, BLINK_LOG_ERROR, "vga: %s: it takes no arguments", args);
-        return -EINVAL;
-    }
-    struct blink_plugin *v = calloc(1, sizeof *v);
-    if (!v)
-        return -ENOMEM;
-    v->host = host;
-    if (blink_service(host, "device vga", BLINK_IFACE_BUS, &v->bus, sizeof v->bus) ||
-        blink_service(host, "device vga", BLINK_IFACE_DISPLAY, &v->display, sizeof v->display)) {
-        free(v);
-        return -ENOTSUP;
-    }
-    *out = v;
-    return 0;
+    static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_BUS, bus)},
+                                              {BLINK_NEED(BLINK_IFACE_DISPLAY, display)}};
+    return BLINK_CREATE(host, "device vga", args, needs, out);
 }
 
 static void vga_destroy(struct blink_plugin *v) {

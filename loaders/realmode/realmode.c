@@ -22,20 +22,8 @@ static const uint32_t floppy_sectors[] = {320, 360, 640, 720, 1440, 2400, 2880, 
 #define MOST_SECTORS (UINT64_C(1) << 32)
 
 static int create(const struct blink_host *host, const char *args, struct blink_plugin **out) {
-    if (args[0]) {
-        blink_log(host, BLINK_LOG_ERROR, "loader realmode takes no arguments, not \"%s\"", args);
-        return -EINVAL;
-    }
-    struct blink_plugin *self = calloc(1, sizeof *self);
-    if (!self)
-        return -ENOMEM;
-    self->host = host;
-    int rc = blink_service(host, "loader realmode", BLINK_IFACE_MEM, &self->api, sizeof self->api);
-    if (rc)
-        free(self);
-    else
-        *out = self;
-    return rc;
+    static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_MEM, api)}};
+    return BLINK_CREATE(host, "loader realmode", args, needs, out);
 }
 
 static void destroy(struct blink_plugin *self) {

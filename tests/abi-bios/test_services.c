@@ -606,7 +606,7 @@ static void test_refusals(void **state) {
                                          BLINK_IFACE_EXEC};
     const struct blink_host *host = fakehost_host(pc->fh);
     assert_int_equal(pc->ops->plugin.create(host, "x", &other), -EINVAL);
-    assert_string_equal(fakehost_log(pc->fh), "bios: x: it takes no arguments\n");
+    assert_string_equal(fakehost_log(pc->fh), "abi bios takes no arguments, not \"x\"\n");
     for (size_t k = 0; k < sizeof needed / sizeof needed[0]; k++) {
         const void *iface = host->get_iface(host->machine, needed[k]);
         fakehost_set_iface(pc->fh, needed[k], NULL);

@@ -1,61 +1,14 @@
 /*
  * device-cga against the fake host: text of both widths, graphics of both kinds, colours, status.
  */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
+#define ADAPTER "cga"
+#include "adapter.h"
 
-#include <cmocka.h>
-
-#include <blink/device.h>
-
-#include "fakehost.h"
-
-struct fixture {
-    struct fakehost *fh;
-    const struct blink_device_ops *ops;
-    struct blink_plugin *device;
-};
-
-static struct blink_screen screen;
-
-static int setup(void **state) {
-    static struct fixture f;
-    f.fh = fakehost_create();
-    f.ops = fakehost_find(&blink_plugin_entry, BLINK_KIND_DEVICE, "cga");
-    f.device = NULL;
-    *state = &f;
-    if (!f.ops || f.ops->plugin.create(fakehost_host(f.fh), "", &f.device) ||
-        f.ops->plugin.activate(f.device))
-        return -1;
-    f.ops->reset(f.device);
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *f = *state;
-    f->ops->plugin.deactivate(f->device);
-    f->ops->plugin.destroy(f->device);
-    fakehost_destroy(f->fh);
-    return 0;
-}
-
-static void out(struct fixture *f, uint16_t port, uint8_t v) {
-    fakehost_port_write(f->fh, port, 1, v);
-}
-static uint8_t in(struct fixture *f, uint16_t port) {
-    return (uint8_t)fakehost_port_read(f->fh, port, 1);
-}
 static void set(struct fixture *f, uint8_t index, uint8_t v) {
-    fakehost_port_write(f->fh, 0x3d4, 2, (uint64_t)(v << 8 | index));
+    set_indexed(f, 0x3d4, index, v);
 }
 static void poke(struct fixture *f, uint32_t at, uint16_t v) {
     fakehost_memory_write(f->fh, at, 2, v);
-}
-static void picture(struct fixture *f) {
-    assert_int_equal(fakehost_snapshot(f->fh, 0, &screen), 0);
 }
 
 static void test_text(void **state) {
@@ -163,31 +116,12 @@ static void test_status(void **state) {
     assert_in_range(retraces, 5, 7);
 }
 
-/* Whatever is written, a picture is one that fits. */
 static void test_wild_registers(void **state) {
-    struct fixture *f = *state;
-    uint32_t seed = 1;
-    for (int k = 0; k < 20000; k++) {
-        seed = seed * 1103515245 + 12345;
-        fakehost_port_write(f->fh, (uint16_t)(0x3d0 + (seed >> 16) % 16), 1, seed >> 8);
-        if (k % 50 == 0)
-            picture(f);
-    }
+    write_wildly(*state, 0x3d0, 16);
 }
 
 static void test_life(void **state) {
-    struct fixture *f = *state;
-    struct blink_plugin *other;
-    const struct blink_host *host = fakehost_host(f->fh);
-    assert_int_equal(f->ops->plugin.create(host, "", &other), 0);
-    assert_int_equal(f->ops->plugin.activate(other), -EBUSY);
-    f->ops->plugin.destroy(other);
-    f->ops->plugin.deactivate(f->device);
-    assert_false(fakehost_port_claimed(f->fh, 0x3d4));
-    assert_false(fakehost_memory_claimed(f->fh, 0xb8000));
-    assert_int_equal(f->ops->plugin.activate(f->device), 0);
-    assert_int_equal(f->ops->plugin.create(host, "x", &other), -EINVAL);
-    assert_string_equal(fakehost_log(f->fh), "cga: x: it takes no arguments\n");
+    check_life(*state, 0x3d4, 0xb8000);
 }
 
 #define DEVICE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -1,52 +1,11 @@
 /*
  * device-mda against the fake host: its text, cursor and status.
  */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <blink/device.h>
-
-#include "fakehost.h"
-
-struct fixture {
-    struct fakehost *fh;
-    const struct blink_device_ops *ops;
-    struct blink_plugin *device;
-};
-
-static struct blink_screen screen;
-
-static int setup(void **state) {
-    static struct fixture f;
-    f.fh = fakehost_create();
-    f.ops = fakehost_find(&blink_plugin_entry, BLINK_KIND_DEVICE, "mda");
-    f.device = NULL;
-    *state = &f;
-    if (!f.ops || f.ops->plugin.create(fakehost_host(f.fh), "", &f.device) ||
-        f.ops->plugin.activate(f.device))
-        return -1;
-    f.ops->reset(f.device);
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct fixture *f = *state;
-    f->ops->plugin.deactivate(f->device);
-    f->ops->plugin.destroy(f->device);
-    fakehost_destroy(f->fh);
-    return 0;
-}
+#define ADAPTER "mda"
+#include "adapter.h"
 
 static void set(struct fixture *f, uint8_t index, uint8_t v) {
-    fakehost_port_write(f->fh, 0x3b4, 2, (uint64_t)(v << 8 | index));
-}
-static void picture(struct fixture *f) {
-    assert_int_equal(fakehost_snapshot(f->fh, 0, &screen), 0);
+    set_indexed(f, 0x3b4, index, v);
 }
 
 static void test_text(void **state) {
@@ -98,28 +57,11 @@ static void test_status(void **state) {
 }
 
 static void test_wild_registers(void **state) {
-    struct fixture *f = *state;
-    uint32_t seed = 1;
-    for (int k = 0; k < 20000; k++) {
-        seed = seed * 1103515245 + 12345;
-        fakehost_port_write(f->fh, (uint16_t)(0x3b0 + (seed >> 16) % 12), 1, seed >> 8);
-        if (k % 50 == 0)
-            picture(f);
-    }
+    write_wildly(*state, 0x3b0, 12);
 }
 
 static void test_life(void **state) {
-    struct fixture *f = *state;
-    struct blink_plugin *other;
-    const struct blink_host *host = fakehost_host(f->fh);
-    assert_int_equal(f->ops->plugin.create(host, "", &other), 0);
-    assert_int_equal(f->ops->plugin.activate(other), -EBUSY);
-    f->ops->plugin.destroy(other);
-    f->ops->plugin.deactivate(f->device);
-    assert_false(fakehost_port_claimed(f->fh, 0x3b4));
-    assert_int_equal(f->ops->plugin.activate(f->device), 0);
-    assert_int_equal(f->ops->plugin.create(host, "x", &other), -EINVAL);
-    assert_string_equal(fakehost_log(f->fh), "mda: x: it takes no arguments\n");
+    check_life(*state, 0x3b4, 0xb0000);
 }
 
 #define DEVICE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

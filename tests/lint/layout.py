@@ -59,7 +59,7 @@ def forbidden(found):
 def starts_with_size(found):
     """Structs that cross the boundary begin with their size; plain values inside others do not."""
     VALUES = {'blink_operand', 'blink_insn', 'blink_seg', 'blink_dtr', 'blink_f80', 'blink_ymm',
-              'blink_tlb', 'blink_mem_span', 'blink_plugin_entry'}
+              'blink_tlb', 'blink_mem_span', 'blink_need', 'blink_plugin_entry'}
     for keyword, name, members in found:
         first = members[0][0]
         nested = first == 'struct blink_plugin_ops plugin'

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "types.h"
@@ -81,6 +83,50 @@ static inline int blink_service(const struct blink_host *host, const char *who, 
     memcpy(&theirs, iface, sizeof theirs);
     memcpy(out, iface, theirs < size ? theirs : size);
     return 0;
+}
+
+/*
+ * What most create() methods are: an instance of zeros, with its member `host` and copies of the
+ * services it needs. A static table names them, and BLINK_CREATE takes their place:
+ *
+ *     static const struct blink_need needs[] = {{BLINK_NEED(BLINK_IFACE_BUS, bus)}};
+ *     int rc = BLINK_CREATE(host, "device uart", args, needs, out);
+ *
+ * `args` has to be "", or is told of in one line and -EINVAL; a plugin with arguments reads them
+ * first and gives NULL. -ENOMEM, -ENOTSUP as blink_service; *out is set on success alone. [main]
+ */
+struct blink_need {
+    const char *id; /* of the service */
+    size_t offset;  /* in the instance, of the structure it is copied to */
+    uint32_t size;  /* of that structure */
+};
+#define BLINK_NEED(id, member)                                                                     \
+  id, offsetof(struct blink_plugin, member), sizeof(((struct blink_plugin *)0)->member)
+#define BLINK_CREATE(host_, who, args, needs, out)                                                 \
+  blink_create(host_, who, args, needs, sizeof(needs) / sizeof(needs)[0],                          \
+               offsetof(struct blink_plugin, host), sizeof(struct blink_plugin), out)
+
+/* BLINK_CREATE spelled out: `count` needs, where `host` is in an instance of `size` bytes. [main]
+ */
+static inline int blink_create(const struct blink_host *host, const char *who, const char *args,
+                               const struct blink_need *needs, size_t count, size_t host_at,
+                               size_t size, struct blink_plugin **out) {
+    int rc = 0;
+    if (args && args[0]) {
+        blink_log(host, BLINK_LOG_ERROR, "%s takes no arguments, not \"%s\"", who, args);
+        return -EINVAL;
+    }
+    char *self = (char *)calloc(1, size);
+    if (!self)
+        return -ENOMEM;
+    memcpy(self + host_at, &host, sizeof host);
+    for (size_t k = 0; k < count && rc == 0; k++)
+        rc = blink_service(host, who, needs[k].id, self + needs[k].offset, needs[k].size);
+    if (rc)
+        free(self);
+    else
+        *out = (struct blink_plugin *)(void *)self;
+    return rc;
 }
 
 #ifdef __cplusplus
