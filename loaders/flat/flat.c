@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <blink/host.h>
@@ -101,6 +103,19 @@ static int too_large(const struct blink_plugin *self, const struct blink_image *
                   (unsigned)(FLAT_MAX >> 20));
 }
 
+/* The pages' name in /proc/self/maps: that of the file, whatever link it was called by. */
+static void name_pages(const struct blink_plugin *self, struct blink_mem *mem,
+                       const struct blink_image *image, uint64_t size) {
+    char link[32], name[256];
+    struct stat named, file;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", image->fd);
+    ssize_t n = readlink(link, name, sizeof name - 1);
+    name[n > 0 ? n : 0] = 0;
+    bool known = n > 0 && stat(name, &named) == 0 && fstat(image->fd, &file) == 0 &&
+                 named.st_dev == file.st_dev && named.st_ino == file.st_ino;
+    self->api.set_name(mem, FLAT_BASE, page_up(size), known ? name : image->guest_path);
+}
+
 /* Map room for the code and the zeros after it, and fill in the code. A file of unknown size gets
  * all the room there may be, and gives back what it leaves. */
 static int place(const struct blink_plugin *self, struct blink_mem *mem,
@@ -130,7 +145,7 @@ static int place(const struct blink_plugin *self, struct blink_mem *mem,
     uint64_t used = page_up(*size) + FLAT_BSS;
     if (used < span)
         self->api.unmap(mem, FLAT_BASE + used, span - used);
-    self->api.set_name(mem, FLAT_BASE, page_up(*size), image->guest_path);
+    name_pages(self, mem, image, *size);
     return 0;
 }
 
