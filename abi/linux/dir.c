@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,6 +56,43 @@ struct entry64 {
     char name[];
 } __attribute__((packed));
 
+/* Whether it shows the process's own descriptors. */
+static bool shows_own(int fd) {
+    char link[32], name[64], own[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, name, sizeof name - 1);
+    name[n > 0 ? n : 0] = 0;
+    snprintf(own, sizeof own, "/proc/%d/", (int)getpid());
+    const char *last = strrchr(name, '/');
+    return last && strncmp(name, own, strlen(own)) == 0 &&
+           (!strcmp(last, "/fd") || !strcmp(last, "/fdinfo"));
+}
+
+/* Entries without that of the log, which is no descriptor of the guest's: bytes that are left. */
+static size_t without_log(const struct blink_plugin *abi, uint8_t *bytes, size_t size) {
+    for (size_t at = 0; at < size;) {
+        const struct entry64 *e = (const struct entry64 *)(bytes + at);
+        size_t length = e->reclen;
+        if (!strcmp(e->name, abi->log_fd)) {
+            memmove(bytes + at, bytes + at + length, size - at - length);
+            return size - length;
+        }
+        at += length;
+    }
+    return size;
+}
+
+/* Entries into memory of the host. */
+static int64_t read_entries(struct lx_call *c, void *bytes, uint32_t size) {
+    int fd = (int32_t)c->a[0];
+    int64_t rc = LX_SYSCALL(c, SYS_getdents64, fd, bytes, size, 0, 0, 0);
+    if (rc <= 0 || !c->abi->log_fd[0] || !shows_own(fd))
+        return rc;
+    size_t left = without_log(c->abi, bytes, (size_t)rc);
+    /* If it was the only one, it is not the end. */
+    return left ? (int64_t)left : LX_SYSCALL(c, SYS_getdents64, fd, bytes, size, 0, 0, 0);
+}
+
 int64_t lx_sys_getdents64(struct lx_call *c) {
     struct lx_piece p;
     uint32_t size = (uint32_t)c->a[2];
@@ -64,7 +102,7 @@ int64_t lx_sys_getdents64(struct lx_call *c) {
     int64_t rc = lx_piece(c, c->a[1], size, BLINK_PROT_WRITE, &p);
     if (rc < 0)
         return rc;
-    rc = LX_SYSCALL(c, SYS_getdents64, (int32_t)c->a[0], p.host, size, 0, 0, 0);
+    rc = read_entries(c, p.host, size);
     if (lx_piece_end(c, &p, rc > 0 ? (uint64_t)rc : 0) < 0)
         rc = -EFAULT;
     return rc;
@@ -92,7 +130,7 @@ int64_t lx_sys_getdents(struct lx_call *c) {
     uint8_t *bytes = malloc(size ? size : 1);
     if (!bytes)
         return -ENOMEM;
-    int64_t rc = LX_SYSCALL(c, SYS_getdents64, (int32_t)c->a[0], bytes, size, 0, 0, 0);
+    int64_t rc = read_entries(c, bytes, size);
     if (rc > 0) {
         to_old(bytes, (size_t)rc);
         rc = lx_give(c, rc, c->a[1], bytes, (size_t)rc);

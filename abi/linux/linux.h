@@ -57,6 +57,7 @@ struct blink_plugin {
     bool forked;              /* lines of the trace carry the pid; atomic */
     struct lx_layers *layers; /* the guest's file tree; NULL: the host's; atomic */
     void *nowhere;            /* see arg.h; atomic */
+    char log_fd[16];          /* number of the log's descriptor, which folders do not show; or "" */
     struct lx_identity id;
     uint32_t threads;                       /* alive; atomic */
     int32_t leader_status;                  /* of exit by the first thread; atomic */

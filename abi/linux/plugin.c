@@ -32,6 +32,8 @@ static int create(const struct blink_host *host, const char *args, struct blink_
     pthread_mutex_init(&self->lock, NULL);
     const char *strace = host->option(host->machine, "strace");
     self->strace = strace != NULL;
+    const char *log = host->option(host->machine, "log-fd");
+    snprintf(self->log_fd, sizeof self->log_fd, "%s", log ? log : "");
     self->strace_entry = strace && strcmp(strace, "2") == 0;
     int rc = blink_service(host, "abi linux", BLINK_IFACE_MEM, &self->mem, sizeof self->mem);
     if (rc == 0)

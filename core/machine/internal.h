@@ -40,6 +40,7 @@ struct blink_machine {
     uint32_t instances;
     struct blink_program program; /* of the loader */
     bool system;                  /* runs system software */
+    char log_fd[16];              /* option "log-fd": number of the log's descriptor */
     char *disks;                  /* option "disk", lines; NULL if there are none */
     struct blink_image image;     /* of system software: what a reset loads again */
     uint8_t head[4096];

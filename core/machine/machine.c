@@ -54,6 +54,8 @@ static const char *host_option(struct blink_machine *m, const char *name) {
         return root->folder;
     if (strcmp(name, "disk") == 0)
         return m->disks;
+    if (strcmp(name, "log-fd") == 0) /* which the guest is not to see */
+        return m->options.log.file_fd < 0 ? NULL : m->log_fd;
     for (const struct machine_setting *s = m->options.settings; s && s->name; s++)
         if (strcmp(s->name, name) == 0)
             return s->value;
@@ -202,6 +204,7 @@ int machine_create(const struct machine_options *options, struct plugin_registry
     if (!m)
         return -ENOMEM;
     m->options = *options;
+    snprintf(m->log_fd, sizeof m->log_fd, "%d", options->log.file_fd);
     m->registry = registry;
     m->started = now();
     m->host = (struct blink_host){

@@ -298,6 +298,9 @@ class Bad:
             text = f.read()
         self.tap.case("-L takes the trace", r.status == 42 and not r.err and b"exit_group(42)" in text,
                       r.err, text)
+        own = ["/bin/ls", "/proc/self/fd"]
+        r, native = blinktest.run(self.blink + ["-L", log] + own, env=self.env), blinktest.run(own)
+        self.tap.case("-L is no descriptor of the guest's", r.out == native.out, r.out, native.out)
 
     def run(self):
         try:
