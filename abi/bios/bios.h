@@ -190,6 +190,7 @@ void rom_set_vectors(struct blink_plugin *b);
 void tables_put(struct blink_plugin *b, uint8_t *rom);
 /* boot.c */
 void boot_set_up(struct blink_plugin *b);
+void boot_registers(struct blink_plugin *b); /* of a boot sector */
 int boot_foreign(struct blink_plugin *b, const char *path);
 bios_service boot_19, boot_18, boot_post;
 bool boot_find_cd(struct blink_plugin *b, uint32_t n, uint8_t entry[32]);

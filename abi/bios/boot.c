@@ -151,6 +151,19 @@ void boot_set_up(struct blink_plugin *b) {
 
 /* ---- booting ---- */
 
+#define CR0_CACHES_OFF UINT64_C(0x60000000) /* CD and NW */
+
+/* As a boot sector finds them, but for CS and RIP: the machine's loader knows what it loaded. */
+void boot_registers(struct blink_plugin *b) {
+    struct blink_cpu *cpu = b->cpu;
+    cpu->gdtr.limit = 0;
+    cpu->idtr.limit = 0x3ff;
+    cpu->cr0 &= ~CR0_CACHES_OFF;
+    cpu->gpr[BLINK_RDX] = b->boot_drive;
+    cpu->gpr[BLINK_RSP] = BOOT_SECTOR;
+    blink_cpu_set_flags(cpu, 2 | BLINK_IF);
+}
+
 static uint32_t dword(const uint8_t *p) {
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }

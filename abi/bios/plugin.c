@@ -92,7 +92,7 @@ static int bios_start(struct blink_plugin *b, struct blink_cpu *cpu,
     if (rc)
         return rc;
     boot_set_up(b);
-    set_low(b, BLINK_RDX, b->boot_drive);
+    boot_registers(b);
     return 0;
 }
 

@@ -15,9 +15,7 @@
 
 #define HEAD_SIZE 4096u
 
-#define VIDEO_START UINT64_C(0xa0000)
-#define VIDEO_END   UINT64_C(0xc0000)
-#define BOOT_SECTOR UINT64_C(0x7c00)
+#define ATTR_REAL_CODE 0x009b
 
 /* Loaders that are asked; names map to files, nothing is scanned. */
 static const char *const loader_names[] = {"elf", "ape", "flat", "realmode", NULL};
@@ -143,8 +141,6 @@ static int make_memory(struct blink_machine *m) {
     if (rc == 0 && m->system) {
         exec_set_system(m->exec);
         bus_allow_memory(m->bus, memory_claimed, m->mem);
-        /* Where video memory is there is no RAM, with or without a screen. */
-        rc = mem_set_device(m->mem, VIDEO_START, VIDEO_END, true);
     }
     if (rc) {
         machine_error(m, "cannot reserve guest memory: %s", strerror(-rc));
@@ -157,28 +153,25 @@ static int make_memory(struct blink_machine *m) {
     return rc;
 }
 
-/* Registers as a PC's BIOS leaves them to a boot sector. */
-static void enter_boot_sector(struct blink_machine *m) {
+/* In real mode, as after a reset but for where it begins. */
+static void enter_system(struct blink_machine *m) {
     struct blink_cpu *cpu = m->cpu;
-    cpu_set_segment(cpu, BLINK_SEG_CS, 0, 0, 0xffff, 0x009b);
-    cpu->gdtr.limit = 0;
-    cpu->idtr.limit = 0x3ff;
-    cpu->gpr[BLINK_RDX] = m->program.boot_drive;
-    cpu->gpr[BLINK_RSP] = BOOT_SECTOR;
-    cpu->cr0 &= ~(CR0_NW | CR0_CD);
+    uint64_t start = m->program.start;
+    uint16_t segment = start > 0xffff ? (uint16_t)(start >> 4) : 0;
+    cpu_set_segment(cpu, BLINK_SEG_CS, segment, (uint64_t)segment << 4, 0xffff, ATTR_REAL_CODE);
+    cpu->rip = start - ((uint64_t)segment << 4);
     cpu->apic_base = bus_has_apic(m->bus) ? APIC_BASE_RESET : 0;
-    blink_cpu_set_flags(cpu, 2 | BLINK_IF);
     cpu_update_mode(cpu);
 }
 
 static void enter_program(struct blink_machine *m) {
     if (m->system) {
-        enter_boot_sector(m);
-    } else {
-        uint64_t cr3 = m->cpu->cr3; /* the memory's own tables */
-        cpu_reset_user64(m->cpu);
-        m->cpu->cr3 = cr3;
+        enter_system(m);
+        return;
     }
+    uint64_t cr3 = m->cpu->cr3; /* the memory's own tables */
+    cpu_reset_user64(m->cpu);
+    m->cpu->cr3 = cr3;
     m->cpu->rip = m->program.start;
 }
 

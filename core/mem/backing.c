@@ -225,6 +225,7 @@ void backing_destroy(struct blink_mem *mem) {
     for (size_t k = 0; mem->strategy == MEM_LINEAR && k < mem->regions.count; k++)
         munmap(pointer(mem->regions.v[k].host), mem->regions.v[k].end - mem->regions.v[k].start);
     free(mem->devices.v);
+    free(mem->holes.v);
     free(mem->roms.v);
     free(mem->free.v);
     free(mem->limbo.v);

@@ -73,6 +73,7 @@ struct blink_mem {
     struct extent_set free;         /* unused physical memory */
     struct extent_set limbo;        /* unmapped while pinned; linear: guest addresses */
     struct extent_set devices;      /* system: physical ranges of devices; page 0 never is one */
+    struct extent_set holes;        /* system: physical ranges that are nobody's */
     struct extent_set roms;         /* system: physical ranges that stores do not change */
     bool large_pages;               /* an entry of a TLB may come from a large page; atomic */
     uint64_t table_next, table_end; /* pages for page tables */

@@ -268,6 +268,8 @@ int mem_unmap(struct blink_mem *mem, uint64_t address, uint64_t size) {
     size = PAGE_UP(size);
     if (size == 0 || mem_check_range(mem, address, size))
         return -EINVAL;
+    if (mem->system)
+        return mem_set_hole(mem, address, address + size);
     struct range_work w = {.start = address, .end = address + size};
     return mem_mutate(mem, true, unmap_locked, &w);
 }

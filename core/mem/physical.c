@@ -1,6 +1,7 @@
 /*
  * What is not RAM in the physical memory of a system space: ranges of devices, which win over the
- * RAM below them, and ROM. Set up by the bus and by plugins at safepoints, asked on every TLB miss.
+ * RAM below them, holes, which go to the bus as well, and ROM. Set up by the bus and by plugins at
+ * safepoints, asked on every TLB miss.
  */
 #include <errno.h>
 
@@ -14,7 +15,7 @@ static bool covered(const struct extent_set *set, uint64_t phys) {
 }
 
 bool physical_is_device(const struct blink_mem *mem, uint64_t phys) {
-    return covered(&mem->devices, phys);
+    return covered(&mem->devices, phys) || covered(&mem->holes, phys);
 }
 
 bool physical_is_rom(const struct blink_mem *mem, uint64_t phys) {
@@ -65,4 +66,8 @@ int mem_set_device(struct blink_mem *mem, uint64_t start, uint64_t end, bool on)
 
 int mem_set_rom(struct blink_mem *mem, uint64_t start, uint64_t end, bool on) {
     return apply(mem, &mem->roms, start, end, on);
+}
+
+int mem_set_hole(struct blink_mem *mem, uint64_t start, uint64_t end) {
+    return apply(mem, &mem->holes, start, end, true);
 }

@@ -98,10 +98,12 @@ void *mem_reach(struct blink_cpu *cpu, uint64_t address, uint32_t cpl, bool writ
 
 /*
  * System spaces: physical [start, end), whole pages, is a device's, or ROM, or (`on` false) RAM
- * again. A device's range wins over the RAM below it; stores to ROM are lost. [main] [safepoint]
+ * again. A device's range wins over the RAM below it; stores to ROM are lost; a hole is nobody's
+ * for good. [main] [safepoint]
  */
 int mem_set_device(struct blink_mem *mem, uint64_t start, uint64_t end, bool on);
 int mem_set_rom(struct blink_mem *mem, uint64_t start, uint64_t end, bool on);
+int mem_set_hole(struct blink_mem *mem, uint64_t start, uint64_t end);
 
 /*
  * For debuggers: host memory behind linear `address`, whatever its protection; *size is cut to what

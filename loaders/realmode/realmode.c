@@ -17,6 +17,10 @@
 /* Sizes of floppies in sectors: 160, 180, 320, 360, 720, 1200, 1440, 1680 and 2880 KiB. */
 static const uint32_t floppy_sectors[] = {320, 360, 640, 720, 1440, 2400, 2880, 3360, 5760};
 
+/* There is no RAM where a PC has its video memory, with or without an adapter. */
+#define VIDEO_START UINT64_C(0xa0000)
+#define VIDEO_SIZE  UINT64_C(0x20000)
+
 #define LARGEST_FLOPPY 5760u
 /* What partition tables and the BIOS's packets can address. */
 #define MOST_SECTORS (UINT64_C(1) << 32)
@@ -146,6 +150,8 @@ static int load(struct blink_plugin *self, struct blink_mem *mem, const struct b
         rc = realmode_load_cd(self, mem, image, &found);
     else
         rc = load_disk(self, mem, image, &found);
+    if (rc == 0)
+        rc = self->api.unmap(mem, VIDEO_START, VIDEO_SIZE);
     if (rc)
         return rc;
     memcpy(program, &found, room && room < sizeof found ? room : sizeof found);

@@ -45,7 +45,7 @@ static int setup(void **state) {
     *state = f;
     /* Memory of a PC, as far as it matters here. */
     if (f->fd < 0 || !f->ops ||
-        fakehost_mem_iface.map(fakehost_mem(f->fh), 0x1000, 0x9f000,
+        fakehost_mem_iface.map(fakehost_mem(f->fh), 0x1000, 0xbf000,
                                BLINK_PROT_READ | BLINK_PROT_WRITE, BLINK_MAP_FIXED | BLINK_MAP_ANON,
                                -1, 0, &(uint64_t){0}))
         return -1;
@@ -192,6 +192,10 @@ static void check_booted(struct fixture *f, uint64_t address, uint32_t drive) {
     assert_string_equal(fakehost_log(f->fh), "");
     assert_memory_equal(&f->program, &want, sizeof want);
     assert_int_equal(fakehost_pins(f->fh), 0);
+    /* Video memory is not RAM. */
+    assert_int_not_equal(fakehost_prot(f->fh, 0x9ffff), -1);
+    assert_int_equal(fakehost_prot(f->fh, 0xa0000), -1);
+    assert_int_equal(fakehost_prot(f->fh, 0xbffff), -1);
 }
 
 static void check_disk(struct fixture *f, uint32_t drive) {
@@ -474,8 +478,9 @@ static void refuses_large_programs_of_cds(void **state) {
 
 static void refuses_cds_beyond_memory(void **state) {
     struct fixture *f = *state;
-    make_cd(f, 0xa000, 4);
-    check_refused(f, "no memory at 0xa0000");
+    make_cd(f, 0x2000, 4);
+    assert_int_equal(fakehost_mem_iface.unmap(fakehost_mem(f->fh), 0x20000, 0x1000), 0);
+    check_refused(f, "no memory at 0x20000");
 }
 
 static void refuses_truncated_cds(void **state) {

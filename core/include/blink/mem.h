@@ -75,7 +75,8 @@ struct blink_mem_iface {
      */
     int (*map)(struct blink_mem *mem, uint64_t address, uint64_t size, uint32_t prot,
                uint32_t flags, int32_t fd, uint64_t offset, uint64_t *out);
-    /* As munmap(2): holes are fine. [vcpu] [main] */
+    /* As munmap(2): holes are fine. In the memory of a whole machine there is no RAM any more, and
+     * devices may still claim it. [vcpu] [main] */
     int (*unmap)(struct blink_mem *mem, uint64_t address, uint64_t size);
     /* As mprotect(2): -ENOMEM if anything in the range is not mapped. In the memory of a whole
      * machine, where addresses are physical, RAM without BLINK_PROT_WRITE is ROM: the guest's
