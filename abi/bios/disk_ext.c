@@ -102,8 +102,9 @@ static void succeed(const struct call *c) {
 }
 
 static void not_locked(const struct call *c) {
+    bool unlock = AL(c->b) == 1;
     set_low(c->b, BLINK_RAX, 0);
-    finish(c, AL(c->b) == 1 ? NOT_LOCKED : 0);
+    finish(c, unlock ? NOT_LOCKED : 0);
 }
 
 /* The structure at DS:SI begins with the size it has room for. */

@@ -255,7 +255,7 @@ static void set_data_area(struct blink_plugin *b, const struct mode *m, bool kee
         return;
     poke8(b, BDA_VIDEO_INFO, 0x60 | (keep ? 0x80u : 0)); /* 256 KiB */
     poke8(b, BDA_VIDEO_SWITCHES, 0xf9);
-    poke8(b, BDA_VIDEO_FLAGS, 0x51);
+    poke8(b, BDA_VIDEO_FLAGS, 0x51 | (peek8(b, BDA_VIDEO_FLAGS) & 0x08)); /* see video_12 */
     poke8(b, BDA_DISPLAY_CODE, 0x08);
     poke32(b, 0x43 * 4, ROM_SEGMENT << 16 | (cell == 8 ? ROM_FONT8 : ROM_FONT16));
 }

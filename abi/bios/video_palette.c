@@ -99,9 +99,7 @@ void palette_0b(struct blink_plugin *b) {
             video_attribute(b, 0, (byte & 7) | (byte & 8) << 1);
     } else if (m->layout == LAYOUT_CGA2) {
         for (uint8_t k = 1; k < 4; k++)
-            video_attribute(b, k,
-                            (uint32_t)k * 2 + (byte >> 5 & 1) - (byte & 0x20 ? 0 : 0) +
-                                (byte & 0x10 ? 0x10 : 0));
+            video_attribute(b, k, k * 2u + (byte >> 5 & 1) + (byte & 0x10));
     }
 }
 

@@ -111,7 +111,43 @@ void pc_segment(struct pc *pc, uint32_t seg, uint32_t selector) {
     pc->cpu->seg[seg].base = (uint64_t)selector << 4;
 }
 
+/* Calls so far: vector, AX and BL. */
+static struct {
+    uint8_t n, bl;
+    uint16_t ax;
+} calls[8192];
+static size_t call_count;
+
+static void note_call(const struct pc *pc, uint32_t n) {
+    uint16_t ax = (uint16_t)pc->cpu->gpr[BLINK_RAX];
+    uint8_t bl = (uint8_t)pc->cpu->gpr[BLINK_RBX];
+    for (size_t k = 0; k < call_count; k++)
+        if (calls[k].n == n && calls[k].ax == ax && calls[k].bl == bl)
+            return;
+    assert_true(call_count < sizeof calls / sizeof calls[0]);
+    calls[call_count].n = (uint8_t)n;
+    calls[call_count].ax = ax;
+    calls[call_count++].bl = bl;
+}
+
+int pc_check_called(const struct pc_function *rows, size_t count) {
+    int missing = 0;
+    for (size_t r = 0; r < count; r++) {
+        const struct pc_function *f = &rows[r];
+        size_t k = 0;
+        while (k < call_count && (calls[k].n != f->n || (calls[k].ax & f->ax_mask) != f->ax ||
+                                  (calls[k].bl & f->bx_mask) != f->bx))
+            k++;
+        if (k < call_count)
+            continue;
+        fprintf(stderr, "INT %02X, AX=%04X: %s: no test\n", f->n, f->ax, f->name);
+        missing = -1;
+    }
+    return missing;
+}
+
 uint32_t pc_call(struct pc *pc, uint32_t n) {
+    note_call(pc, n);
     pc_segment(pc, BLINK_SEG_CS, 0xf000);
     pc_segment(pc, BLINK_SEG_SS, 0);
     pc->cpu->rip = 0xc000 + n * 8 + 2;

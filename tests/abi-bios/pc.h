@@ -48,6 +48,19 @@ void pc_segment(struct pc *pc, uint32_t seg, uint32_t selector);
 #define CX(pc) pc_reg(pc, BLINK_RCX)
 #define DX(pc) pc_reg(pc, BLINK_RDX)
 
+/*
+ * What a BIOS has must have a test: functions of services, a row each. Those are called whose
+ * vector, bits of AX, and bits of BL are as here. -1 after a line for each row that no test of the
+ * program has called so far.
+ */
+struct pc_function {
+    uint8_t n;
+    uint16_t ax, ax_mask;
+    uint8_t bx, bx_mask;
+    const char *name;
+};
+int pc_check_called(const struct pc_function *rows, size_t count);
+
 uint32_t pc_peek(struct pc *pc, uint64_t address, size_t size);
 void pc_poke(struct pc *pc, uint64_t address, uint32_t value, size_t size);
 /* A byte from the keyboard, as the ROM hands it on. */

@@ -271,12 +271,65 @@ static void test_own_rom(void **state) {
 
 #define BIOS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* Taken without effect, or told that it cannot be. */
+static void test_small_services(void **state) {
+    struct pc *pc = ((struct fixture *)*state)->pc;
+    assert_int_equal(pc_int(pc, 0x13, 0x1600, 0, 0, 0x00) & CARRY, 0);
+    assert_int_equal(pc_int(pc, 0x13, 0x1703, 0, 0, 0x00) & CARRY, 0);
+    assert_int_equal(pc_int(pc, 0x13, 0x4500, 0, 0, 0x80) & CARRY, 0);
+    assert_int_equal(AX(pc) & 0xff, 0); /* not locked */
+    assert_int_equal(pc_int(pc, 0x13, 0x4501, 0, 0, 0x80) & CARRY, CARRY);
+    assert_int_equal(pc_int(pc, 0x13, 0x4700, 0, 0, 0x80) & CARRY, 0);
+    assert_int_equal(pc_int(pc, 0x13, 0x4e00, 0, 0, 0x80) & CARRY, 0);
+    pc_int(pc, 0x18, 0, 0, 0, 0);
+    assert_int_equal(pc->cpu->seg[BLINK_SEG_CS].selector, 0xf000);
+    assert_string_equal(fakehost_log(pc->fh), "the guest found no disk that can be booted\n");
+}
+
+static const struct pc_function functions[] = {
+    {0x13, 0x0000, 0xff00, 0x00, 0x00, "reset"},
+    {0x13, 0x0100, 0xff00, 0x00, 0x00, "last status"},
+    {0x13, 0x0200, 0xff00, 0x00, 0x00, "read"},
+    {0x13, 0x0300, 0xff00, 0x00, 0x00, "write"},
+    {0x13, 0x0400, 0xff00, 0x00, 0x00, "verify"},
+    {0x13, 0x0500, 0xff00, 0x00, 0x00, "format"},
+    {0x13, 0x0800, 0xff00, 0x00, 0x00, "parameters"},
+    {0x13, 0x0900, 0xff00, 0x00, 0x00, "set parameters"},
+    {0x13, 0x0c00, 0xff00, 0x00, 0x00, "seek"},
+    {0x13, 0x0d00, 0xff00, 0x00, 0x00, "reset hard disks"},
+    {0x13, 0x1000, 0xff00, 0x00, 0x00, "ready"},
+    {0x13, 0x1100, 0xff00, 0x00, 0x00, "recalibrate"},
+    {0x13, 0x1400, 0xff00, 0x00, 0x00, "diagnose"},
+    {0x13, 0x1500, 0xff00, 0x00, 0x00, "kind"},
+    {0x13, 0x1600, 0xff00, 0x00, 0x00, "change of disk"},
+    {0x13, 0x1700, 0xff00, 0x00, 0x00, "set the kind"},
+    {0x13, 0x1800, 0xff00, 0x00, 0x00, "set the medium"},
+    {0x13, 0x4100, 0xff00, 0x00, 0x00, "extensions"},
+    {0x13, 0x4200, 0xff00, 0x00, 0x00, "read by number"},
+    {0x13, 0x4300, 0xff00, 0x00, 0x00, "write by number"},
+    {0x13, 0x4400, 0xff00, 0x00, 0x00, "verify by number"},
+    {0x13, 0x4500, 0xff00, 0x00, 0x00, "lock"},
+    {0x13, 0x4700, 0xff00, 0x00, 0x00, "seek by number"},
+    {0x13, 0x4800, 0xff00, 0x00, 0x00, "parameters, extended"},
+    {0x13, 0x4b00, 0xff00, 0x00, 0x00, "emulation of CDs"},
+    {0x13, 0x4e00, 0xff00, 0x00, 0x00, "set hardware"},
+    {0x11, 0x0000, 0x0000, 0x00, 0x00, "equipment"},
+    {0x18, 0x0000, 0x0000, 0x00, 0x00, "nothing to boot"},
+    {0x19, 0x0000, 0x0000, 0x00, 0x00, "boot again"},
+};
+
+static int all_called(void **state) {
+    (void)state;
+    return pc_check_called(functions, sizeof functions / sizeof functions[0]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BIOS_TEST(test_equipment),        BIOS_TEST(test_read_by_cylinder),
         BIOS_TEST(test_write_and_verify), BIOS_TEST(test_parameters),
         BIOS_TEST(test_extensions),       BIOS_TEST(test_cd),
         BIOS_TEST(test_boot_again),       BIOS_TEST(test_own_rom),
+        BIOS_TEST(test_small_services),
     };
-    return cmocka_run_group_tests_name("media", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("media", tests, NULL, all_called);
 }
