@@ -125,7 +125,8 @@ static int load_disk(const struct blink_plugin *self, struct blink_mem *mem,
     if (sectors > 1 && told > sectors)
         return realmode_refuse(self, image, "truncated: %" PRIu64 " sectors of %" PRIu32, sectors,
                                told);
-    if (sectors > 1 && image->size % SECTOR)
+    /* An Actually Portable Executable is a disk, too, and ends where its program does. */
+    if (sectors > 1 && image->size % SECTOR && memcmp(sector, "MZqFpD", 6) != 0)
         return realmode_refuse(self, image, "truncated: %" PRIu64 " bytes are no whole sectors",
                                image->size);
     if (sectors > MOST_SECTORS)

@@ -276,6 +276,14 @@ static void boots_the_largest_disk(void **state) {
     check_disk(f, 0x80);
 }
 
+/* They begin with a jump, and end where the program in them does. */
+static void boots_portable_executables(void **state) {
+    struct fixture *f = *state;
+    make(f, 70001);
+    put(f, 0, "MZqFpD='\n", 9);
+    check_disk(f, 0);
+}
+
 /* A boot sector by itself may have the parameters of the floppy it is meant for. */
 static void a_sector_may_tell_of_more(void **state) {
     struct fixture *f = *state;
@@ -519,6 +527,7 @@ int main(void) {
         TEST(code_is_no_partition_table),
         TEST(what_no_floppy_holds_is_a_hard_disk),
         TEST(boots_the_largest_disk),
+        TEST(boots_portable_executables),
         TEST(a_sector_may_tell_of_more),
         TEST(boots_cds),
         TEST(cds_name_their_segment),

@@ -123,6 +123,18 @@ class Ape:
                      f"ELF header in its script at byte {at}: truncated: the first 8192 bytes end "
                      "after 63 of its 64 bytes")
 
+    def bare_metal(self):
+        """The same file from its boot sector: 4D 5A 71 46 70 44 is a jump to offset 4A."""
+        code = bytes.fromhex("be5e7c fc ac 3c01 7404 e6e9 ebf7 b014 e6f4 f4 ebfd")
+        sector = bytes(0x4A - 9).replace(b"\0", b" ") + code + b"bare metal\n\1"
+        sector = sector.ljust(510 - 9, b" ") + b"\x55\xaa"
+        self.runs("with a boot sector", make.ape(self.elf, binary=sector))
+        path = self.file(make.ape(self.elf, binary=sector))
+        r = blinktest.run(self.blink + ["-r", path], env=self.env, cwd=self.dir, timeout=60)
+        # 2 n + 1 for the n of port 0xF4.
+        self.tap.case("booted from its boot sector", r == blinktest.Result(41, b"bare metal\n", b""),
+                      r.status, r.out, r.err)
+
     # ---- what it does not allow ----
 
     def statements(self):
@@ -188,6 +200,7 @@ class Ape:
             self.programs()
             self.executed()
             self.forms()
+            self.bare_metal()
             self.statements()
             self.files()
         finally:
