@@ -208,6 +208,7 @@ static void run_block(struct vcpu *v) {
     }
     /* With virtual time a timer is due at an exact instruction. */
     if (v->context.clock && b->count > clock_left(v)) {
+        v->jit_from = NULL;
         vcpu_single(v);
         return;
     }
@@ -218,6 +219,8 @@ static void run_block(struct vcpu *v) {
     /* Its code went with the JIT, between two looks. */
     if (b->exec && map_info(b)->bare)
         return;
+    /* What is translated comes after what is interpreted now, and not after what led here. */
+    v->jit_from = NULL;
     link_last(v, b);
     if (!vcpu_enter(v))
         return;
