@@ -95,6 +95,8 @@ enum {
     SPAN_EXIT0,  /* RIP is that of an exit */
     SPAN_EXIT1,
     SPAN_R11, /* RIP is in R11: an indirect branch is under way */
+    /* And on, by segment register: as SPAN_BEFORE, but its base must be made of its selector. */
+    SPAN_SELECTOR,
 };
 #define BIT(reg)  (1u << (reg)) /* in masks of general registers */
 #define NO_REG    0xffu
@@ -190,6 +192,7 @@ struct gen {
     uint32_t id;
     bool paged;
     bool legacy;         /* 16- or 32-bit code */
+    bool handed;         /* core does one of its instructions */
     uint32_t held;       /* registers whose values are in their slots, a bit each */
     uint32_t fresh;      /* registers whose slots have the values they have, or had when held */
     uint8_t order[16];   /* paged: registers, the one that the block uses least first */
@@ -266,6 +269,8 @@ void track_exit(struct gen *g, uint32_t exit); /* RIP is that of the exit now */
 void track_after(struct gen *g, const struct blink_insn *i, int32_t stack);  /* i is done */
 void track_before(struct gen *g, const struct blink_insn *i, int32_t stack); /* i has not begun */
 void track_r11(struct gen *g, int32_t stack);                                /* RIP is in R11 */
+/* i is done but for the base of a segment register of real mode. */
+void track_selector(struct gen *g, const struct blink_insn *i, uint32_t seg, int32_t stack);
 /* The same on the way of a return: a fault is not the guest's; `torn`: see struct span. */
 void track_return(struct gen *g, int32_t stack, bool torn);
 /* Keep registers in their slots, which makes them free; and give them back. */

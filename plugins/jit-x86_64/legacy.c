@@ -4,67 +4,7 @@
  * so on) decides how much is looked at. Offsets and linear addresses have 32 bits, the upper halves
  * of registers do not count. Under core's lock.
  */
-#include "emit.h"
-
-#define SEG(field, n)                                                                              \
-  ((uint32_t)(offsetof(struct blink_cpu, seg) + (n) * sizeof(struct blink_seg) +                   \
-              offsetof(struct blink_seg, field)))
-
-/* ---- host instructions of 16 and 32 bits ---- */
-
-/* [prefix 66] [REX] op reg, w */
-static void emit_sized(struct emit *e, uint32_t size, uint32_t op, uint32_t reg,
-                       const struct where *w) {
-    uint32_t rex = (reg >> 3) << 2 | emit_rex_bits(w);
-    if (size == 2)
-        emit8(e, 0x66);
-    if (rex)
-        emit8(e, 0x40 | rex);
-    emit8(e, op);
-    emit_modrm(e, (reg & 7) << 3, w);
-}
-
-/* lea reg, [base + disp] of 2 or 4 bytes */
-static void emit_lea_sized(struct emit *e, uint32_t size, uint32_t reg, uint32_t base,
-                           int32_t disp) {
-    struct where w = {(uint8_t)base, BLINK_REG_NONE, 0, disp};
-    emit_sized(e, size, 0x8d, reg, &w);
-}
-
-/* mov ecx, reg */
-static void emit_ecx(struct emit *e, uint32_t reg) {
-    if (reg >= 8)
-        emit8(e, 0x41);
-    emit8(e, 0x8b);
-    emit8(e, 0xc8 | (reg & 7));
-}
-
-/* movzx reg, reg of 16 bits */
-static void emit_cut(struct emit *e, uint32_t reg) {
-    if (reg >= 8)
-        emit8(e, 0x45);
-    emit8(e, 0x0f);
-    emit8(e, 0xb7);
-    emit8(e, 0xc0 | (reg & 7) << 3 | (reg & 7));
-}
-
-/* mov reg, gs:[offset] of 32 bits */
-static void emit_gs_load32(struct emit *e, uint32_t reg, uint32_t offset) {
-    struct where w = {BLINK_REG_NONE, BLINK_REG_NONE, 0, (int32_t)offset};
-    emit8(e, 0x65);
-    emit_sized(e, 4, 0x8b, reg, &w);
-}
-
-/* movzx reg, word gs:[offset] */
-static void emit_gs_load16(struct emit *e, uint32_t reg, uint32_t offset) {
-    struct where w = {BLINK_REG_NONE, BLINK_REG_NONE, 0, (int32_t)offset};
-    emit8(e, 0x65);
-    if (reg >= 8)
-        emit8(e, 0x44);
-    emit8(e, 0x0f);
-    emit8(e, 0xb7);
-    emit_modrm(e, (reg & 7) << 3, &w);
-}
+#include "legacy.h"
 
 /* ---- addresses ---- */
 
@@ -128,8 +68,7 @@ static void find_offset(struct gen *g, const struct access *a, uint32_t t, uint3
     *out = sum;
 }
 
-/* As find() of paged.c does. */
-static bool find(struct gen *g, const struct access *a, uint32_t busy, bool low,
+bool legacy_find(struct gen *g, const struct access *a, uint32_t busy, bool low,
                  struct where *out) {
     uint32_t in = (a->base < 16 ? BIT(a->base) : 0) | (a->index < 16 ? BIT(a->index) : 0);
     if (a->addrsize == 8 || !a->size || a->size > 64 || !may_use(g, a))
@@ -149,8 +88,8 @@ static bool find(struct gen *g, const struct access *a, uint32_t busy, bool low,
 
 /* ---- the stack ---- */
 
-static struct access top_of(const struct gen *g, uint32_t base, int64_t disp, uint32_t size,
-                            bool write) {
+struct access legacy_top(const struct gen *g, uint32_t base, int64_t disp, uint32_t size,
+                         bool write) {
     return (struct access){.base = (uint8_t)base,
                            .index = BLINK_REG_NONE,
                            .seg = BLINK_SEG_SS,
@@ -179,16 +118,16 @@ static void store_imm(struct emit *e, uint32_t size, const struct where *w, uint
 static bool load_pushed(struct gen *g, const struct blink_insn *i, struct where *w) {
     const struct blink_operand *o = &i->opnd[0];
     struct access a = paged_operand(i, o),
-                  top = top_of(g, BLINK_RSP, -(int64_t)i->opsize, i->opsize, true);
+                  top = legacy_top(g, BLINK_RSP, -(int64_t)i->opsize, i->opsize, true);
     struct emit *e = &g->hot;
     if (o->kind == BLINK_OPND_MEM) {
-        if (!i->off_modrm || !find(g, &a, 0, false, w))
+        if (!i->off_modrm || !legacy_find(g, &a, 0, false, w))
             return false;
         /* Its slot keeps the guest's RCX; the value waits elsewhere while the stack is found. */
         emit_sized(e, i->opsize, 0x8b, BLINK_RCX, w);
         emit_gs_store(e, BLINK_RCX, SLOT(SLOT_TARGET));
     }
-    if (!find(g, &top, 0, false, w))
+    if (!legacy_find(g, &top, 0, false, w))
         return false;
     if (o->kind == BLINK_OPND_MEM)
         emit_gs_load(e, BLINK_RCX, SLOT(SLOT_TARGET));
@@ -200,7 +139,7 @@ static bool load_pushed(struct gen *g, const struct blink_insn *i, struct where 
 static bool push(struct gen *g, const struct blink_insn *i) {
     const struct blink_operand *o = &i->opnd[0];
     uint32_t size = i->opsize, named = o->kind == BLINK_OPND_GPR ? BIT(o->reg) : 0;
-    struct access top = top_of(g, BLINK_RSP, -(int64_t)size, size, true);
+    struct access top = legacy_top(g, BLINK_RSP, -(int64_t)size, size, true);
     struct emit *e = &g->hot;
     struct where w;
     if (o->kind == BLINK_OPND_MEM || o->kind == BLINK_OPND_SEG) {
@@ -209,7 +148,7 @@ static bool push(struct gen *g, const struct blink_insn *i) {
         emit_sized(e, size, 0x89, BLINK_RCX, &w);
     } else {
         track_restore(g, named & ~BIT(BLINK_RCX));
-        if (!find(g, &top, named, false, &w))
+        if (!legacy_find(g, &top, named, false, &w))
             return false;
         track_restore(g, named);
         if (named)
@@ -223,12 +162,12 @@ static bool push(struct gen *g, const struct blink_insn *i) {
 
 static bool pop(struct gen *g, const struct blink_insn *i) {
     const struct blink_operand *o = &i->opnd[0];
-    struct access top = top_of(g, BLINK_RSP, 0, i->opsize, false);
+    struct access top = legacy_top(g, BLINK_RSP, 0, i->opsize, false);
     struct where w;
     if (o->kind != BLINK_OPND_GPR || (o->reg == BLINK_RSP && i->opsize < top.addrsize))
         return false;
     track_restore(g, i->opsize == 2 ? BIT(o->reg) & ~BIT(BLINK_RCX) : 0);
-    if (!find(g, &top, BIT(o->reg), false, &w))
+    if (!legacy_find(g, &top, BIT(o->reg), false, &w))
         return false;
     track_restore(g, i->opsize == 2 ? BIT(o->reg) : 0);
     emit_sized(&g->hot, i->opsize, 0x8b, o->reg, &w);
@@ -241,10 +180,10 @@ static bool pop(struct gen *g, const struct blink_insn *i) {
 /* All at once: on one page, or it is the interpreter's. */
 static bool push_all(struct gen *g, const struct blink_insn *i) {
     const uint32_t all = 0xff & ~BIT(BLINK_RCX), size = i->opsize;
-    struct access top = top_of(g, BLINK_RSP, -8 * (int64_t)size, 8 * size, true);
+    struct access top = legacy_top(g, BLINK_RSP, -8 * (int64_t)size, 8 * size, true);
     struct where w;
     track_restore(g, all);
-    if (!find(g, &top, all, false, &w))
+    if (!legacy_find(g, &top, all, false, &w))
         return false;
     track_restore(g, BIT(BLINK_RCX));
     for (uint32_t k = 0; k < 8; k++) {
@@ -265,10 +204,10 @@ static void stack_from_frame(struct gen *g, int32_t by) {
 
 /* BP changes by the one instruction that may fault; RSP waits in its slot meanwhile. */
 static bool leave(struct gen *g, const struct blink_insn *i) {
-    struct access top = top_of(g, BLINK_RBP, 0, i->opsize, false);
+    struct access top = legacy_top(g, BLINK_RBP, 0, i->opsize, false);
     struct emit *e = &g->hot;
     struct where w;
-    if (!find(g, &top, 0, false, &w))
+    if (!legacy_find(g, &top, 0, false, &w))
         return false;
     stack_from_frame(g, i->opsize);
     emit_gs_store(e, BLINK_RCX, HELD(BLINK_RSP));
@@ -282,9 +221,9 @@ static bool leave(struct gen *g, const struct blink_insn *i) {
 }
 
 bool legacy_push(struct gen *g, const struct blink_insn *i, uint64_t value) {
-    struct access top = top_of(g, BLINK_RSP, -(int64_t)i->opsize, i->opsize, true);
+    struct access top = legacy_top(g, BLINK_RSP, -(int64_t)i->opsize, i->opsize, true);
     struct where w;
-    if (!find(g, &top, BIT(BLINK_R11), false, &w))
+    if (!legacy_find(g, &top, BIT(BLINK_R11), false, &w))
         return false;
     store_imm(&g->hot, i->opsize, &w, (uint32_t)value);
     return true;
@@ -298,9 +237,9 @@ static void load_r11(struct gen *g, const struct blink_insn *i, const struct whe
 }
 
 bool legacy_top_r11(struct gen *g, const struct blink_insn *i) {
-    struct access top = top_of(g, BLINK_RSP, 0, i->opsize, false);
+    struct access top = legacy_top(g, BLINK_RSP, 0, i->opsize, false);
     struct where w;
-    if (!find(g, &top, BIT(BLINK_R11), false, &w))
+    if (!legacy_find(g, &top, BIT(BLINK_R11), false, &w))
         return false;
     load_r11(g, i, &w);
     return true;
@@ -309,7 +248,7 @@ bool legacy_top_r11(struct gen *g, const struct blink_insn *i) {
 bool legacy_load_r11(struct gen *g, const struct blink_insn *i) {
     struct access a = paged_operand(i, &i->opnd[0]);
     struct where w;
-    if (!i->off_modrm || !find(g, &a, BIT(BLINK_R11), false, &w))
+    if (!i->off_modrm || !legacy_find(g, &a, BIT(BLINK_R11), false, &w))
         return false;
     load_r11(g, i, &w);
     return true;
@@ -356,7 +295,7 @@ static bool access_memory(struct gen *g, const struct blink_insn *i,
     for (uint32_t k = 0; k < 4; k++)
         low = low || (i->opnd[k].kind == BLINK_OPND_GPR && i->opnd[k].reg >= 16);
     track_restore(g, needed & ~BIT(BLINK_RCX));
-    if (!find(g, &a, named, low, &w))
+    if (!legacy_find(g, &a, named, low, &w))
         return false;
     track_restore(g, needed);
     if (!legacy_encode(&g->hot, i, &w))
@@ -403,10 +342,8 @@ static bool store_selector(struct gen *g, const struct blink_insn *i) {
     struct emit *e = &g->hot;
     uint32_t from = SEG(selector, i->opnd[1].reg);
     struct where w;
-    if (i->opnd[1].kind != BLINK_OPND_SEG)
-        return false;
     if (o->kind == BLINK_OPND_MEM) {
-        if (!find(g, &a, 0, false, &w))
+        if (!legacy_find(g, &a, 0, false, &w))
             return false;
         emit_gs_load16(e, BLINK_RCX, from);
         emit_sized(e, 2, 0x89, BLINK_RCX, &w);
@@ -428,12 +365,21 @@ static bool one_insn(struct gen *g, const struct blink_insn *i) {
     const struct blink_operand *o = uses_memory(i);
     switch (i->op) {
     case BLINK_OP_PUSH: return push(g, i);
-    case BLINK_OP_POP: return pop(g, i);
+    case BLINK_OP_POP:
+        return i->opnd[0].kind == BLINK_OPND_SEG ? legacy_pop_segment(g, i) : pop(g, i);
     case BLINK_OP_PUSHA: return push_all(g, i);
     case BLINK_OP_LEAVE: return leave(g, i);
     case BLINK_OP_LEA: return load_address(g, i);
     case BLINK_OP_XLAT: return translate_byte(g, i);
-    case BLINK_OP_MOV_SEG: return store_selector(g, i);
+    case BLINK_OP_MOV_SEG:
+        return i->opnd[0].kind == BLINK_OPND_SEG ? legacy_load_segment(g, i) : store_selector(g, i);
+    case BLINK_OP_LDS:
+    case BLINK_OP_LES:
+    case BLINK_OP_LFS:
+    case BLINK_OP_LGS: return legacy_load_pointer(g, i);
+    case BLINK_OP_MOVS:
+    case BLINK_OP_STOS:
+    case BLINK_OP_LODS: return legacy_string(g, i);
     case BLINK_OP_NOP:
     case BLINK_OP_ENDBR:
     case BLINK_OP_PREFETCH: return true;

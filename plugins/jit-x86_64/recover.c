@@ -185,6 +185,11 @@ bool recover_arrive(const struct blink_plugin *self, struct blink_cpu *cpu) {
     return true;
 }
 
+/* Of real and virtual-8086 mode. */
+static void settle_segment(struct blink_seg *s) {
+    s->base = (uint64_t)s->selector << 4;
+}
+
 int recover_settle(const struct blink_plugin *self, struct blink_cpu *cpu, const struct code *c,
                    uint32_t at) {
     const struct span *s = span_at(c, at);
@@ -207,7 +212,10 @@ int recover_settle(const struct blink_plugin *self, struct blink_cpu *cpu, const
     case SPAN_EXIT1: cpu->rip = c->exit_rip[1]; break;
     default: cpu->rip = c->rip + s->guest; break;
     }
-    if (c->guest_at && s->kind == SPAN_BEFORE && !s->free)
+    bool within = s->kind == SPAN_BEFORE || s->kind >= SPAN_SELECTOR;
+    if (s->kind >= SPAN_SELECTOR)
+        settle_segment(&cpu->seg[s->kind - SPAN_SELECTOR]);
+    if (c->guest_at && within && !s->free)
         cpu->budget += recover_left(cpu, c);
     return s->ours;
 }

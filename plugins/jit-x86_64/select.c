@@ -123,11 +123,26 @@ static bool touches_mmx(const struct blink_insn *i) {
     return has_operand(i, BLINK_OPND_MMX) || i->op == BLINK_OP_EMMS;
 }
 
-/* What has another form in 64-bit mode, or none, but is simple in other code. */
-static bool is_simple_elsewhere(const struct blink_insn *i) {
-    return i->op == BLINK_OP_XLAT ||
-           (i->op == BLINK_OP_PUSH && i->opnd[0].kind == BLINK_OPND_SEG) ||
-           (i->op == BLINK_OP_MOV_SEG && i->opnd[1].kind == BLINK_OPND_SEG);
+/* What has another form in 64-bit mode, or none, but is simple in other code. Where no descriptors
+ * are, segment registers but SS, after which no interrupt comes, are simply loaded. */
+static bool is_simple_elsewhere(const struct blink_insn *i, uint32_t mode) {
+    bool real = !(mode & BLINK_MODE_PROT);
+    uint32_t to = i->opnd[0].kind == BLINK_OPND_SEG ? i->opnd[0].reg : BLINK_SEG_NONE;
+    bool loads = real && to != BLINK_SEG_NONE && to != BLINK_SEG_SS && to != BLINK_SEG_CS;
+    switch (i->op) {
+    case BLINK_OP_XLAT:
+    case BLINK_OP_LODS:
+    case BLINK_OP_STOS:
+    case BLINK_OP_MOVS: return true;
+    case BLINK_OP_PUSH: return to != BLINK_SEG_NONE;
+    case BLINK_OP_POP: return loads;
+    case BLINK_OP_MOV_SEG: return loads || i->opnd[1].kind == BLINK_OPND_SEG;
+    case BLINK_OP_LDS:
+    case BLINK_OP_LES:
+    case BLINK_OP_LFS:
+    case BLINK_OP_LGS: return real;
+    default: return false;
+    }
 }
 
 /* What depends on the time of day, or counts by itself. */
@@ -139,7 +154,7 @@ uint32_t select_action(const struct gen *g, const struct blink_insn *i) {
     const struct blink_plugin *self = g->self;
     uint32_t mode = g->block->mode;
     bool legacy = (mode & BLINK_MODE_BITS) != BLINK_MODE_BITS64;
-    if (legacy && is_simple_elsewhere(i))
+    if (legacy && is_simple_elsewhere(i, mode))
         return DO_COPY;
     bool x87 = !(mode & (BLINK_MODE_NOX87 | BLINK_MODE_FERR));
     if (i->op == BLINK_OP_INVALID || i->op >= BLINK_OP_COUNT || always_interpreted(i->op) ||

@@ -34,7 +34,7 @@ void track_begin(struct gen *g, const struct blink_insn *i) {
 }
 
 void track_exit(struct gen *g, uint32_t exit) {
-    g->now = (struct span){.kind = (SPAN_EXIT0 + exit) & 63};
+    g->now = (struct span){.kind = (SPAN_EXIT0 + exit) & 31};
     note(g);
 }
 
@@ -42,6 +42,12 @@ void track_after(struct gen *g, const struct blink_insn *i, int32_t stack) {
     g->now = (struct span){.kind = SPAN_BEFORE,
                            .guest = (uint16_t)(i->addr + i->len - g->block->rip),
                            .stack = (int8_t)stack};
+    note(g);
+}
+
+void track_selector(struct gen *g, const struct blink_insn *i, uint32_t seg, int32_t stack) {
+    track_after(g, i, stack);
+    g->now.kind = (SPAN_SELECTOR + seg) & 31;
     note(g);
 }
 

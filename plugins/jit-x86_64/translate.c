@@ -7,6 +7,11 @@
 
 #include "emit.h"
 
+/* System software of 16 and 32 bits has many instructions that are core's (ports, interrupts, far
+ * transfers, segments), to which it takes as long to get as to interpret some tens of others: a
+ * block with one is left alone unless it is long. */
+#define LEGACY_LEAST 32u
+
 /* Worst case an instruction, and of all that stands apart from them. */
 #define INSN_ROOM 80u
 #define COLD_ROOM 192u
@@ -226,6 +231,7 @@ static void emit_body(struct gen *g) {
     if (end == END_OPEN)
         branch_exit(g, 1, block->end_rip);
     count_insns(g, end == END_HANDED ? k - 1 : k);
+    g->handed = end == END_HANDED;
 }
 
 static void emit_literal(struct gen *g) {
@@ -308,6 +314,8 @@ static int write_code(struct gen *g) {
     g->held = g->fresh = g->spans = g->misses = 0;
     g->literal = 0;
     emit_body(g);
+    if (g->legacy && g->block->page && g->handed && g->block->count < LEGACY_LEAST)
+        return -ENOTSUP;
     emit_stubs(g);
     emit_misses(g);
     emit_no_budget(g);

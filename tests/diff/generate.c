@@ -88,6 +88,8 @@ static void put_prefixes(struct draft *d) {
     } else if (!is_long(d) && rng_chance(r, 5)) {
         static const uint8_t idle[] = {0x26, 0x36, 0x3e};
         put(d, idle[rng_below(r, 3)]);
+        if (d->bytes[d->n - 1] == 0x26 && d->t->state.seg[BLINK_SEG_ES] == LOCAL_DATA32)
+            d->base_of_segment = DATA_AT;
     }
     if (has_lock_form(s) && rng_chance(r, 25))
         put(d, 0xf0);
@@ -404,6 +406,11 @@ static void prepare_string(struct draft *d, const struct blink_insn *i) {
 /* False if it cannot be tried here. */
 static bool prepare(struct draft *d, const struct blink_insn *i) {
     struct trial *t = d->t;
+    /* Numbers of 10 bytes are stored in two pieces, of which the first may fault before the second.
+     */
+    if (op_classes[i->op] == BLINK_CLASS_X87 && d->base_of_segment == WHOLE16_AT &&
+        d->target + 10 > CONST_AT + CONST_SIZE)
+        return false;
     if (has_selector(i)) {
         if (no_selectors)
             return false;

@@ -20,6 +20,7 @@
 #define NEEDS_AVX        32
 #define ONLY_LOW         64  /* with addresses of 32 bits */
 #define NO_STEPS         128 /* the state on the way is not compared */
+#define REAL             256 /* loads selectors that no table has */
 
 #ifndef __ASSEMBLER__
   #include <stdint.h>

@@ -72,13 +72,20 @@ FORM(DATA, USES_INTERPRETER, pop [esi])
 FORM(DATA, MAY_INTERPRET, push ecx; pop sp)
 FORM(DATA, 0, mov [esp - 4], esi; lea esp, [esp - 4]; pop esp; lea esp, [esi])
 
+/* ---- strings ---- */
+FORM(DATA, EVENTS, lodsb; lodsw; lodsd; mov ecx, eax; std; lodsw; lodsb; lodsd; cld)
+FORM(DATA, EVENTS, stosb; stosw; stosd; mov eax, edi; std; stosd; stosb; cld)
+FORM(DATA, EVENTS, movsb; movsw; movsd; std; movsb; movsd; cld; mov ecx, edi; mov edx, esi)
+FORM("rrrrpppp", 0, lea edi, [esi + 1]; movsd; movsw; lea edi, [esi - 1]; movsd)
+FORM("rrrrppcp", MAY_INTERPRET, fs; lodsb; gs; lodsw; mov eax, [edi])
+
 /* ---- segment registers ---- */
 FORM(DATA, EVENTS, mov eax, ds; mov cx, es; mov [esi], ss; mov edx, cs; mov [edi + 4], gs)
 
 /* ---- what is the interpreter's ---- */
 FORM(DATA, USES_INTERPRETER, mov eax, 0x0505; mov ecx, 1; mov [esi], eax; aaa; mov [edi], eax; daa; mov edx, [edi])
 FORM(DATA, USES_INTERPRETER, mov eax, 0x0705; aam; mov [esi], eax; aad; das; mov ecx, [esi]; aas)
-FORM(DATA, USES_INTERPRETER, movsb; stosd; lodsd; mov eax, ecx)
+FORM(DATA, USES_INTERPRETER, repne scasb; scasd; cmpsw; mov eax, ecx)
 FORM("rcrrpppp", USES_INTERPRETER, rep movsd; mov eax, [ebp])
 FORM(DATA, USES_INTERPRETER, stc; .byte 0xd6; mov ecx, eax) /* SALC */
 FORM(DATA, USES_INTERPRETER, pushf; pop ecx; mov edx, [esi])
@@ -215,12 +222,23 @@ FORM(DATA, 0, leaved; lea sp, [si + 64]; push ecx)
 FORM(DATA, USES_INTERPRETER, enter 32, 2; mov [bp - 4], ax; leave)
 FORM(DATA, USES_INTERPRETER, popa)
 
+/* ---- strings ---- */
+FORM(DATA, EVENTS, lodsb; lodsw; lodsd; mov cx, ax; std; lodsw; lodsb; lodsd; cld)
+FORM(DATA, EVENTS, stosb; stosw; stosd; mov ax, di; std; stosd; stosb; cld)
+FORM(DATA, EVENTS, movsb; movsw; movsd; std; movsb; movsd; cld; mov cx, di; mov dx, si)
+FORM("rrrrppcp", 0, fs; lodsb; mov ax, [di]; addr32 stosb; ss; addr32 lodsb)
+
 /* ---- segment registers ---- */
 FORM(DATA, EVENTS, mov ax, ds; mov ecx, es; mov [si], ss; mov edx, cs; mov [di + 4], gs)
+FORM(DATA, REAL | EVENTS, mov cx, 0x1234; mov fs, cx; mov dx, fs; mov gs, [si]; mov ax, gs; inc ax)
+FORM(DATA, REAL | EVENTS, push 0x2345; pop fs; push fs; pushd 0x5678; pop gs; mov bx, gs; pop ax; lgs bx, [si]; lfs edx, [di]; inc bx)
+FORM(DATA, REAL, data32 pop fs; data32 pop gs; lgs di, [di + 2]; lfs ebx, [bp + si - 0x600]; mov es, ax; mov ds, dx; mov cx, ds)
+FORM(DATA, REAL | USES_INTERPRETER, lgs cx, [si]; mov ax, cx)
 
 /* ---- what is the interpreter's ---- */
 FORM(DATA, USES_INTERPRETER, mov ax, 0x0505; mov cx, 1; mov [si], ax; aaa; mov [di], ax; daa; mov dx, [di]; aam; aad)
-FORM(DATA, USES_INTERPRETER, movsb; stosw; lodsd; mov ax, cx)
+FORM(DATA, USES_INTERPRETER, scasb; cmpsw; mov ax, cx)
+FORM(DATA, USES_INTERPRETER, mov ax, ss; mov ss, ax; mov cx, 5)
 FORM("rcrrpppp", USES_INTERPRETER, rep stosw; mov ax, [bp])
 FORM(DATA, USES_INTERPRETER, pushf; pop cx; mov dx, [si])
 

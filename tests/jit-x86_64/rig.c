@@ -507,6 +507,10 @@ void rig_save(const struct blink_cpu *cpu, struct rig_state *s) {
     memset(s, 0, sizeof *s);
     memcpy(s->gpr, cpu->gpr, sizeof s->gpr);
     s->rip = cpu->rip;
+    for (uint32_t k = 0; k < 6; k++) {
+        s->selector[k] = cpu->seg[k].selector;
+        s->base[k] = cpu->seg[k].base;
+    }
     s->flags = blink_cpu_get_flags(cpu);
     memcpy(s->ymm, cpu->ymm, sizeof s->ymm);
     s->mxcsr = cpu->mxcsr;
@@ -522,6 +526,10 @@ void rig_save(const struct blink_cpu *cpu, struct rig_state *s) {
 void rig_load(struct blink_cpu *cpu, const struct rig_state *s) {
     memcpy(cpu->gpr, s->gpr, sizeof s->gpr);
     cpu->rip = s->rip;
+    for (uint32_t k = 0; k < 6; k++) {
+        cpu->seg[k].selector = s->selector[k];
+        cpu->seg[k].base = s->base[k];
+    }
     blink_cpu_set_flags(cpu, s->flags);
     memcpy(cpu->ymm, s->ymm, sizeof s->ymm);
     cpu->mxcsr = s->mxcsr;

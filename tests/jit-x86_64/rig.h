@@ -45,6 +45,8 @@ struct rig_state {
     uint32_t mxcsr;
     uint16_t fcw, fsw;
     uint8_t ftop, fvalid;
+    uint16_t selector[6];
+    uint64_t base[6];
 };
 
 /* How a run of guest code ended. */

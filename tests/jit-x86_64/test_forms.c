@@ -108,7 +108,7 @@ static uint64_t value(const struct trial *t, char kind) {
 }
 
 static void random_state(struct trial *t, struct rig_state *s) {
-    memset(s, 0, sizeof *s);
+    rig_save(rig_cpu(t->rig), s); /* the segments */
     s->rip = t->rip;
     s->flags = 0x202 | (rnd() & BLINK_FLAGS_ARITH);
     for (uint32_t k = 0; k < 16; k++)
@@ -122,6 +122,9 @@ static void random_state(struct trial *t, struct rig_state *s) {
             s->ymm[k].u64[j] = rnd();
     s->mxcsr = 0x1f80 | (uint32_t)(rnd() & 0x6000);
     s->fcw = 0x37f;
+    s->fsw = 0;
+    s->ftop = s->fvalid = 0;
+    memset(s->fpr, 0, sizeof s->fpr);
     if (rnd() & 1)
         return;
     /* A few x87 registers in use. */
@@ -248,6 +251,9 @@ static const char *difference(const struct trial *t, const struct moment *m,
     for (uint32_t k = 0; k < 64; k++)
         if (s->ymm[k / 4].u64[k % 4] != w->ymm[k / 4].u64[k % 4])
             return DIFFER("ymm", k / 4, s->ymm[k / 4].u64[k % 4]), text;
+    for (uint32_t k = 0; k < 6; k++)
+        if (s->selector[k] != w->selector[k] || s->base[k] != w->base[k])
+            return DIFFER("a segment's base", s->base[k], w->base[k]), text;
     if (s->mxcsr != w->mxcsr)
         return DIFFER("mxcsr", s->mxcsr, w->mxcsr), text;
     if (s->fcw != w->fcw || s->ftop != w->ftop || s->fvalid != w->fvalid)
@@ -451,7 +457,8 @@ static void try_some(const struct rig_place *place, const struct form *list, con
     rig_reset(rig);
     for (const struct form *volatile f = list; f < end; f++) {
         if ((only && !strstr(f->text, only)) || (!avx && (f->flags & NEEDS_AVX)) ||
-            (place->base != rig_low.base && (f->flags & ONLY_LOW)))
+            (place->base != rig_low.base && (f->flags & ONLY_LOW)) ||
+            ((f->flags & REAL) && !segments->real))
             continue;
         if (setjmp(next_form) == 0)
             native += try_form(rig, f, segments);

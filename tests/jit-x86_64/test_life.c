@@ -272,6 +272,39 @@ static void test_budget(void **state) {
     assert_true(cpu->budget == 96 && steps.count > 20);
 }
 
+/* The tables know nothing of modes: blocks of 16-bit code are in them only if they have a page, by
+ * which they tell whether they are meant. */
+static void test_indirect_16(void **state) {
+    static const uint8_t jump[] = {0xff, 0xe0};              /* jmp ax */
+    static const uint8_t there[] = {0x41, 0xe9, 0x00, 0x10}; /* inc cx; jmp */
+    static const struct rig_segments real = {.bits = 16, .limit = 0xffff, .real = true};
+    (void)state;
+    struct rig *r = rig_create(&rig_paged_low);
+    struct blink_cpu *cpu = rig_cpu(r);
+    int error;
+    rig_set_segments(r, &real);
+    for (uint32_t page = 0; page < 2; page++) {
+        rig_flush(r);
+        rig_set_page(r, page, 3);
+        rig_reset(r);
+        cpu->code_page[3] = 1;
+        struct blink_jit_code *from = rig_translate(r, jump, sizeof jump, 0x100, 8, &error);
+        struct blink_jit_code *to = rig_translate(r, there, sizeof there, 0x200, 8, &error);
+        assert_true(from && to);
+        uint32_t before = rig_lookups(r), exit;
+        for (uint32_t k = 0; k < 4; k++) {
+            cpu->rip = 0x100;
+            cpu->gpr[BLINK_RAX] = 0x70200;
+            rig_enter(r, from, NULL);
+            assert_int_equal(cpu->rip, 0x1204);
+            assert_ptr_equal(rig_from(r, &exit), to);
+        }
+        assert_int_equal(rig_lookups(r) - before, page ? 1 : 4);
+        assert_int_equal(cpu->gpr[BLINK_RCX], 4);
+    }
+    rig_destroy(r);
+}
+
 /* Blocks of a mode that is not translated. */
 static void test_refused(void **state) {
     struct rig *r = *state;
@@ -345,9 +378,12 @@ static void test_last_x87(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        LIFE(test_links), LIFE(test_indirect), LIFE(test_same_slot), LIFE(test_flush),
-        LIFE(test_full),  LIFE(test_arenas),   LIFE(test_refused),   LIFE(test_large),
-        LIFE(test_pages), LIFE(test_budget),   LIFE(test_last_x87),
+        LIFE(test_links),     LIFE(test_indirect),
+        LIFE(test_same_slot), LIFE(test_flush),
+        LIFE(test_full),      LIFE(test_arenas),
+        LIFE(test_refused),   LIFE(test_large),
+        LIFE(test_pages),     cmocka_unit_test(test_indirect_16),
+        LIFE(test_budget),    LIFE(test_last_x87),
     };
     return cmocka_run_group_tests_name("jit-x86_64-life", tests, NULL, NULL);
 }
