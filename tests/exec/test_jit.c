@@ -331,9 +331,62 @@ static void test_translated(void **state) {
     assert_true(c.flushed >= 1);
 }
 
+/* ---- links, as core makes them ---- */
+
+/* The back end's own checks would hide a link that leads astray. One test at a time. */
+static struct {
+    const struct blink_jit_ops *ops;
+    struct {
+        const struct blink_jit_code *code;
+        uint64_t rip;
+    } block[64];
+    uint32_t blocks, astray;
+    const struct blink_jit_code *from; /* of the exit that was left through last */
+    uint32_t exit;
+    uint64_t rip; /* to */
+} seen;
+
+static int seen_translate(struct blink_plugin *self, const struct blink_jit_block *block,
+                          struct blink_jit_code *code) {
+    int rc = seen.ops->translate(self, block, code);
+    if (rc == 0 && seen.blocks < 64) {
+        seen.block[seen.blocks].code = code;
+        seen.block[seen.blocks++].rip = block->rip;
+    }
+    return rc;
+}
+
+static void seen_link(struct blink_plugin *self, struct blink_jit_code *from, uint32_t exit,
+                      const struct blink_jit_code *to) {
+    for (uint32_t k = 0; k < seen.blocks; k++)
+        if (seen.block[k].code == to && from == seen.from && exit == seen.exit)
+            seen.astray += seen.block[k].rip != seen.rip;
+    seen.ops->link(self, from, exit, to);
+}
+
+static uint32_t seen_enter(struct blink_plugin *self, struct blink_cpu *cpu,
+                           const struct blink_jit_code *code, struct blink_jit_code **from,
+                           uint32_t *exit) {
+    uint32_t reason = seen.ops->enter(self, cpu, code, from, exit);
+    if (*from) {
+        seen.from = *from;
+        seen.exit = *exit;
+        seen.rip = cpu->rip;
+    }
+    return reason;
+}
+
+/* A block that is interpreted between two that are translated is not linked over. */
 static void test_refused(void **state) {
     struct blink_machine *m = *state;
+    struct blink_jit_ops watched = *m->null;
+    memset(&seen, 0, sizeof seen);
+    seen.ops = m->null;
+    watched.translate = seen_translate;
+    watched.link = seen_link;
+    watched.enter = seen_enter;
     add_backend(m, 0, "refuse=2");
+    m->null = &watched;
     assert_int_equal(exec_set_jit(m->exec, "0"), 0);
     run(m);
     finish(m);
@@ -341,6 +394,9 @@ static void test_refused(void **state) {
     /* A refused block is not offered again. */
     assert_in_range(c.refused, 4, 7);
     assert_in_range(c.translated, 4, 7);
+    assert_true(seen.blocks && seen.from);
+    assert_int_equal(seen.astray, 0);
+    m->null = seen.ops;
 }
 
 static void test_arena_overflows(void **state) {
