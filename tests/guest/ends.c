@@ -15,6 +15,14 @@ static void *exits(void *arg) {
     exit((int)(long)arg);
 }
 
+/* The first thread is gone by then. While it ends, exit() would take away what its end needs to
+ * find its way up the stack: it would abort. */
+static pthread_t first;
+static void *exits_alone(void *arg) {
+    pthread_join(first, NULL);
+    exit((int)(long)arg);
+}
+
 /* Signals of all kinds that are blocked when the process ends, and never arrive. */
 static void *pending(void *arg) {
     sigset_t set;
@@ -48,7 +56,8 @@ int main(int argc, char **argv) {
     if (!strcmp(how, "thread-pending")) {
         pthread_t t;
         pending(NULL);
-        pthread_create(&t, NULL, exits, (void *)(long)value);
+        first = pthread_self();
+        pthread_create(&t, NULL, exits_alone, (void *)(long)value);
         pthread_exit(NULL);
     }
     if (!strcmp(how, "thread")) {
