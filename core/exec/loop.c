@@ -134,14 +134,11 @@ static void step_done(struct vcpu *v) {
     }
 }
 
-static bool uses_jit(const struct vcpu *v) {
-    return jit_active(v->exec);
-}
-
 /* Blocks that the active JIT has not refused come back to the loop, to be counted and translated;
  * the interpreter chains among the others. */
 static bool wants_jit(const struct vcpu *v, const struct block *b) {
-    return uses_jit(v) && b->exec && !__atomic_load_n(&map_info(b)->jit_tried, __ATOMIC_RELAXED);
+    return jit_active(v->exec) && b->exec &&
+           !__atomic_load_n(&map_info(b)->jit_tried, __ATOMIC_RELAXED);
 }
 
 static bool is_at(const struct block *b, const struct blink_cpu *cpu) {
@@ -196,7 +193,7 @@ static void link_last(struct vcpu *v, struct block *to) {
 
 static void run_block(struct vcpu *v) {
     pin(v);
-    bool jit = uses_jit(v);
+    bool jit = jit_active(v->exec);
     struct block *b = lookup(v, jit);
     if (!b && jit) {
         jit_run_new(v);

@@ -51,16 +51,16 @@ static bool is_named(const struct name *n, const struct block *b, uint64_t linea
            n->mode == b->mode;
 }
 
-static uint64_t linear_start(const struct block *b) {
-    uint64_t a = b->cs_base + b->rip;
-    return (b->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64 ? a : (uint32_t)a;
+static uint64_t linear(uint64_t cs_base, uint64_t rip, uint32_t mode) {
+    uint64_t a = cs_base + rip;
+    return (mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64 ? a : (uint32_t)a;
 }
 
 /* A name is never given twice, so that blocks which keep one that is forgotten match nothing. */
 int remap_name(struct vcpu *v, struct block *b) {
     struct exec *x = v->exec;
     struct block_info *info = map_info(b);
-    uint64_t page = linear_start(b) >> 12;
+    uint64_t page = linear(b->cs_base, b->rip, b->mode) >> 12;
     uint64_t hash = (page ^ b->physical[0] << 20 ^ b->cs_base << 7 ^ (uint64_t)b->mode << 40) *
                     UINT64_C(0x9e3779b97f4a7c15);
     uint32_t k = (uint32_t)(hash >> 40) % NAMES;
@@ -147,13 +147,12 @@ static bool physical(struct vcpu *v, uint64_t page, uint64_t *out) {
     return true;
 }
 
-static uint64_t linear_of(const struct blink_cpu *cpu) {
-    uint64_t a = cpu->seg[BLINK_SEG_CS].base + cpu->rip;
-    return (cpu->mode & BLINK_MODE_BITS) == BLINK_MODE_BITS64 ? a : (uint32_t)a;
+static uint64_t linear_now(const struct blink_cpu *cpu) {
+    return linear(cpu->seg[BLINK_SEG_CS].base, cpu->rip, cpu->mode);
 }
 
 bool remap_place(struct vcpu *v, struct block *b) {
-    uint64_t a = linear_of(v->cpu), size = b->end_rip - b->rip, last = a + size - 1;
+    uint64_t a = linear_now(v->cpu), size = b->end_rip - b->rip, last = a + size - 1;
     /* Its bytes were read by the tables as they are now. */
     v->pages[a >> 12 & (VCPU_PAGES - 1)].key = v->pages[last >> 12 & (VCPU_PAGES - 1)].key = 0;
     if (!physical(v, a >> 12, &b->physical[0]))
@@ -165,7 +164,7 @@ bool remap_place(struct vcpu *v, struct block *b) {
 
 struct block *remap_find(struct vcpu *v) {
     const struct blink_cpu *cpu = v->cpu;
-    uint64_t a = linear_of(cpu), at, second;
+    uint64_t a = linear_now(cpu), at, second;
     if (!physical(v, a >> 12, &at))
         return NULL;
     struct block *b =
@@ -181,8 +180,8 @@ struct block *remap_find(struct vcpu *v) {
 }
 
 struct block *remap_neighbour(struct exec *x, const struct block *from, uint64_t rip) {
-    struct block there = {.rip = rip, .cs_base = from->cs_base, .mode = from->mode};
-    if (linear_start(&there) >> 12 != linear_start(from) >> 12 ||
+    uint64_t start = linear(from->cs_base, from->rip, from->mode);
+    if (linear(from->cs_base, rip, from->mode) >> 12 != start >> 12 ||
         from->physical[1] != from->physical[0])
         return NULL;
     struct block *to = map_find_at(&x->map, rip, from->cs_base, from->mode, from->physical[0]);
